@@ -1,0 +1,94 @@
+"""Everything Unmask raises on purpose.
+
+    UnmaskError                 every error below; `code` is stable, the message says what to do
+    ├── InputError              this one input cannot be analysed; others may
+    │   ├── UndecodableError    the bytes are damaged, or not what they claim to be
+    │   ├── UnsupportedFormatError  a format Unmask does not read
+    │   ├── TooLargeError       over a limit of bytes, pixels or duration
+    │   └── UnreadableError     the file does not exist or may not be read
+    ├── ModelError              the weights cannot be trusted: no card, wrong checksum, failed proof
+    ├── ConfigurationError      a setting, option or configuration file is wrong
+    ├── DataError               a manifest or data set cannot be used as it is
+    └── MissingExtraError       an optional dependency is needed; the message has its `pip install` line
+
+Errors are raised where they are known and caught at the edges: the command line, the
+server, and `Detector.images`, which turns an `InputError` into a report with a reason.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ConfigurationError",
+    "DataError",
+    "InputError",
+    "MissingExtraError",
+    "ModelError",
+    "TooLargeError",
+    "UndecodableError",
+    "UnmaskError",
+    "UnreadableError",
+    "UnsupportedFormatError",
+]
+
+
+class UnmaskError(Exception):
+    """Base of every error of Unmask. `code` is part of the public interface."""
+
+    code = "error"
+
+
+class InputError(UnmaskError):
+    """One input cannot be analysed. `code` doubles as the `reason` of its report."""
+
+    code = "undecodable"
+
+
+class UndecodableError(InputError):
+    """The bytes are empty, damaged, or not a picture or video at all."""
+
+    code = "undecodable"
+
+
+class UnsupportedFormatError(InputError):
+    """The content is of a format that Unmask does not read."""
+
+    code = "unsupported_format"
+
+
+class TooLargeError(InputError):
+    """The input exceeds a limit; it was refused before it was decoded."""
+
+    code = "too_large"
+
+
+class UnreadableError(InputError):
+    """The file does not exist, is a folder, or may not be read."""
+
+    code = "unreadable"
+
+
+class ModelError(UnmaskError):
+    """The weights file is missing, damaged, unsigned by a card, or fails its proof."""
+
+    code = "model"
+
+
+class ConfigurationError(UnmaskError):
+    """A setting, an option or a configuration file is wrong."""
+
+    code = "configuration"
+
+
+class DataError(UnmaskError):
+    """A manifest, score file or data set cannot be used as it is."""
+
+    code = "data"
+
+
+class MissingExtraError(UnmaskError):
+    """A feature needs an optional dependency that is not installed."""
+
+    code = "missing_extra"
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(f'{feature} needs an optional part: pip install "unmask[{extra}]"')

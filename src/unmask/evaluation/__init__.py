@@ -1,0 +1,1 @@
+"""What a score file is worth: metrics, protocols, robustness. NumPy only."""

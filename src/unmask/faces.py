@@ -1,0 +1,211 @@
+"""Stage 2: RGB image -> every face in it, with five landmarks.
+
+MTCNN: a proposal network over an image pyramid, a refinement network, an output network
+(Zhang et al. 2016, arXiv:1604.02878, section III), on ONNX Runtime.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+import numpy as np
+import onnxruntime
+import PIL.Image
+from numpy.typing import NDArray
+
+from unmask.types import Box, Face, Image
+
+__all__ = ["FaceDetector", "suppress"]
+
+Boxes = NDArray[np.float32]
+"""`(N, 4)` float px: x1, y1, x2, y2, half-open."""
+
+P_NET_CELL, P_NET_STRIDE = 12, 2
+MAX_PIXELS = 4_000_000
+"""Larger pictures are halved first: their faces of `min_face_px` are then found at half the size."""
+
+
+class FaceDetector:
+    """Find faces of at least `min_face_px`, best first.
+
+    `pyramid_factor` is the step of the image pyramid; `thresholds` are the least scores of P-Net,
+    R-Net and O-Net. The four non-maximum suppressions are those of the authors' code: 0.5 within
+    a scale, 0.7 across scales, 0.7 after R-Net (all by union), 0.7 after O-Net (by the smaller).
+    """
+
+    def __init__(
+        self,
+        *,
+        min_face_px: float = 40.0,
+        pyramid_factor: float = 0.709,
+        thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7),
+        threads: int = 0,
+    ) -> None:
+        self.min_face_px = min_face_px
+        self.pyramid_factor = pyramid_factor
+        self.thresholds = thresholds
+        self._p_net, self._r_net, self._o_net = (
+            _session(f"mtcnn-{name}.onnx", threads) for name in ("pnet", "rnet", "onet")
+        )
+
+    def detect(self, image: Image) -> list[Face]:
+        """Every face of an `(H, W, 3)` uint8 RGB image, by falling score.
+
+        Boxes may reach beyond the image, as the network estimates faces that are cut off.
+        """
+        min_face_px, reduction = self.min_face_px, 1
+        while image.shape[0] * image.shape[1] > MAX_PIXELS:
+            image = np.asarray(PIL.Image.fromarray(image).reduce(2))
+            min_face_px, reduction = min_face_px / 2, reduction * 2
+        means = _AreaMeans(image)
+        boxes = self._propose(means, min_face_px)
+        boxes = self._refine(means, boxes)
+        return self._output(means, boxes, reduction)
+
+    def _propose(self, means: _AreaMeans, min_face_px: float) -> Boxes:
+        """P-Net slides a 12 px window over each level of the pyramid."""
+        found: list[tuple[Boxes, NDArray[np.float32], Boxes]] = []
+        for scale in self._scales(min(means.height, means.width), min_face_px):
+            level = means.resized(int(means.height * scale + 1), int(means.width * scale + 1))
+            scores, shifts = self._p_net.run(None, {"image": level[None]})
+            rows, columns = np.nonzero(scores[0] >= self.thresholds[0])
+            if not len(rows):
+                continue
+            score = scores[0, rows, columns]
+            corner = np.stack([columns, rows], axis=1) * P_NET_STRIDE
+            cell = np.concatenate([corner + 1, corner + P_NET_CELL], axis=1).astype(np.float32)
+            boxes = np.floor(cell / np.float32(scale))
+            keep = suppress(boxes, score, 0.5)
+            shift = shifts[0][:, rows[keep], columns[keep]].T
+            found.append((boxes[keep], score[keep], shift))
+        if not found:
+            return np.empty((0, 4), np.float32)
+        boxes, score, shift = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        keep = suppress(boxes, score, 0.7)
+        return _square(_shift(boxes[keep], shift[keep], inclusive=0))
+
+    def _scales(self, shorter_side: int, min_face_px: float) -> list[float]:
+        scale = P_NET_CELL / min_face_px
+        scales = []
+        while shorter_side * scale >= P_NET_CELL:
+            scales.append(scale)
+            scale *= self.pyramid_factor
+        return scales
+
+    def _refine(self, means: _AreaMeans, boxes: Boxes) -> Boxes:
+        """R-Net rejects most proposals and moves the rest."""
+        boxes, patches = means.patches(boxes, 24)
+        if not len(boxes):
+            return boxes
+        score, shift = self._r_net.run(None, {"image": patches})
+        passed = score >= self.thresholds[1]
+        boxes, score, shift = boxes[passed], score[passed], shift[passed]
+        keep = suppress(boxes, score, 0.7)
+        return _square(_shift(boxes[keep], shift[keep]))
+
+    def _output(self, means: _AreaMeans, boxes: Boxes, reduction: int) -> list[Face]:
+        """O-Net decides, and places the landmarks."""
+        boxes, patches = means.patches(boxes, 48)
+        if not len(boxes):
+            return []
+        score, shift, points = self._o_net.run(None, {"image": patches})
+        passed = score >= self.thresholds[2]
+        boxes, score, shift, points = boxes[passed], score[passed], shift[passed], points[passed]
+        size = (boxes[:, 2:] - boxes[:, :2] + 1)[:, None, :]
+        landmarks = boxes[:, None, :2] - 1 + size * points.reshape(-1, 2, 5).transpose(0, 2, 1)
+        boxes = _shift(boxes, shift)
+        keep = suppress(boxes, score, 0.7, by_smaller=True)
+        boxes, landmarks = boxes * reduction, landmarks * reduction
+        return [
+            Face(Box(*map(float, boxes[i])), landmarks[i].astype(np.float32), float(score[i]))
+            for i in keep
+        ]
+
+
+class _AreaMeans:
+    """Resizes by the mean of the source pixels that each target pixel touches.
+
+    A summed-area table (Crow 1984) is built once; every mean then costs four look-ups. MTCNN is
+    sensitive to how its pyramid is smoothed: this is the smoothing of its reference.
+    """
+
+    def __init__(self, image: Image) -> None:
+        self.height, self.width = image.shape[:2]
+        # uint32 may wrap around in very large sums; differences stay exact modulo 2**32.
+        self._table = np.zeros((self.height + 1, self.width + 1, 3), np.uint32)
+        np.cumsum(image, axis=1, dtype=np.uint32, out=self._table[1:, 1:])
+        for row in range(1, self.height):
+            self._table[row + 1] += self._table[row]
+
+    def resized(self, height: int, width: int) -> NDArray[np.float32]:
+        """The whole image as `(height, width, 3)` float32 in [0, 255]."""
+        return self._means(_windows(0, self.height, height), _windows(0, self.width, width))
+
+    def patches(self, boxes: Boxes, size: int) -> tuple[Boxes, NDArray[np.float32]]:
+        """The boxes with at least one pixel inside, and their `(n, size, size, 3)` patches."""
+        inside = np.trunc(boxes).astype(int)
+        inside[:, :2] = np.maximum(inside[:, :2], 1) - 1
+        inside[:, 2:] = np.minimum(inside[:, 2:], (self.width, self.height))
+        visible = (inside[:, 2:] - inside[:, :2] >= 1).all(axis=1)
+        patches = np.empty((int(visible.sum()), size, size, 3), np.float32)
+        for patch, (x1, y1, x2, y2) in zip(patches, inside[visible], strict=True):
+            patch[:] = self._means(_windows(y1, y2, size), _windows(x1, x2, size))
+        return boxes[visible], patches
+
+    def _means(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.float32]:
+        strips = self._table[rows[1]] - self._table[rows[0]]
+        sums = strips[:, columns[1]] - strips[:, columns[0]]
+        counts = np.outer(rows[1] - rows[0], columns[1] - columns[0])
+        return sums.astype(np.float32) / counts[:, :, None].astype(np.float32)
+
+
+def _windows(start: int, end: int, target: int) -> NDArray[np.intp]:
+    """`(2, target)`: first and past-last source pixel that each of `target` pixels touches."""
+    i = np.arange(target)
+    return start + np.stack([i * (end - start) // target, -(-(i + 1) * (end - start) // target)])
+
+
+def suppress(
+    boxes: Boxes, scores: NDArray[np.float32], threshold: float, *, by_smaller: bool = False
+) -> NDArray[np.intp]:
+    """Greedy non-maximum suppression: indices of the kept boxes, by falling score.
+
+    A box goes when its overlap with a better one exceeds `threshold`. The overlap is relative to
+    the union of both, or `by_smaller` to the smaller of the two.
+    """
+    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    order = np.argsort(-scores, kind="stable")
+    kept: list[int] = []
+    while len(order):
+        best, rest = order[0], order[1:]
+        kept.append(int(best))
+        top_left = np.maximum(boxes[best, :2], boxes[rest, :2])
+        bottom_right = np.minimum(boxes[best, 2:], boxes[rest, 2:])
+        shared = np.maximum(bottom_right - top_left, 0).prod(axis=1)
+        if by_smaller:
+            whole = np.minimum(areas[best], areas[rest])
+        else:
+            whole = areas[best] + areas[rest] - shared
+        order = rest[shared <= threshold * whole]
+    return np.array(kept, dtype=np.intp)
+
+
+def _session(name: str, threads: int) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    weights = files("unmask.weights").joinpath(name).read_bytes()
+    return onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
+
+
+def _shift(boxes: Boxes, shift: NDArray[np.float32], *, inclusive: int = 1) -> Boxes:
+    """Move each corner by the regressed fraction of the box's size."""
+    size = boxes[:, 2:] - boxes[:, :2] + inclusive
+    return boxes + shift * np.concatenate([size, size], axis=1)
+
+
+def _square(boxes: Boxes) -> Boxes:
+    """The square of the longer side about the same centre."""
+    centre = (boxes[:, :2] + boxes[:, 2:]) / 2
+    half = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, keepdims=True) / 2
+    return np.concatenate([centre - half, centre + half], axis=1)

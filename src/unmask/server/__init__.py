@@ -1,0 +1,1 @@
+"""The REST API and the page it serves. Flask lives only here."""

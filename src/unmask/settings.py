@@ -1,0 +1,57 @@
+"""`UNMASK_*` environment variables -> `Settings`. Nothing else reads the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AliasChoices, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from unmask.errors import ConfigurationError
+
+__all__ = ["Settings", "load_settings"]
+
+
+class Settings(BaseSettings):
+    """Every setting with its default. The specification's own names are understood too."""
+
+    model_config = SettingsConfigDict(env_prefix="UNMASK_", extra="ignore", populate_by_name=True)
+
+    model: Path | None = Field(
+        None,
+        validation_alias=AliasChoices("UNMASK_MODEL", "MODEL_PATH"),
+        description="weights to use instead of the ones that ship",
+    )
+    threads: int = Field(0, ge=0, description="threads of the network; 0 means one per core")
+    max_image_bytes: int = Field(
+        50 * 1024 * 1024,
+        gt=0,
+        validation_alias=AliasChoices("UNMASK_MAX_IMAGE_BYTES", "MAX_FILE_SIZE"),
+        description="largest picture, in bytes",
+    )
+    max_image_pixels: int = Field(40_000_000, gt=0, description="largest picture, in pixels")
+    max_batch_files: int = Field(100, gt=0, description="most files of one batch request")
+    max_concurrent: int = Field(2, gt=0, description="analyses that may run at once in a server")
+    max_queued: int = Field(16, ge=0, description="requests that may wait; more get 503")
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        validation_alias=AliasChoices("UNMASK_CORS_ORIGINS", "CORS_ORIGINS"),
+        description="comma-separated origins allowed to call the API; none by default",
+    )
+    log_file_names: bool = Field(False, description="write the names of uploaded files to the log")
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the environment.
+
+    Raises:
+        ConfigurationError: a variable has a value that does not fit; the message names it.
+    """
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = first["loc"][0] if first["loc"] else "settings"
+        message = f"{name}: {first['msg']} (got {first.get('input')!r})"
+        raise ConfigurationError(message) from error

@@ -1,0 +1,1 @@
+"""From face crops to a weights file. torch lives only here."""

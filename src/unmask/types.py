@@ -1,0 +1,268 @@
+"""The vocabulary: what flows between the stages. NumPy only.
+
+Images are `(H, W, 3)` uint8 **RGB** everywhere. Positions are float pixels of the image they
+refer to, x to the right, y down. Probabilities are fractions. FAKE is the positive class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "Box",
+    "Face",
+    "FaceCrop",
+    "FaceReport",
+    "Heatmap",
+    "Image",
+    "ImageReport",
+    "Label",
+    "Landmarks",
+    "ModelCard",
+    "ModelIdentity",
+    "Prediction",
+    "Quality",
+    "Reason",
+    "Spectrum",
+    "Verdict",
+]
+
+Image = NDArray[np.uint8]
+"""`(H, W, 3)` uint8 RGB, upright as its EXIF orientation says."""
+
+Landmarks = NDArray[np.float32]
+"""`(5, 2)` float px: left eye, right eye, nose, left and right mouth corner (left = image left)."""
+
+Label = Literal["REAL", "FAKE"]
+
+
+class Verdict(StrEnum):
+    """What a person is told."""
+
+    LIKELY_FAKE = "likely_fake"
+    LIKELY_REAL = "likely_real"
+    INCONCLUSIVE = "inconclusive"
+    NOT_ANALYSED = "not_analysed"
+
+
+class Reason(StrEnum):
+    """Why a verdict is missing, weak or partial."""
+
+    NO_FACE = "no_face"
+    FACE_TOO_SMALL = "face_too_small"
+    BLURRED = "blurred"
+    EXTREME_POSE = "extreme_pose"
+    TRUNCATED = "truncated"
+    BETWEEN_THRESHOLDS = "between_thresholds"
+    SOME_FACES_NOT_ANALYSED = "some_faces_not_analysed"
+    UNDECODABLE = "undecodable"
+    UNSUPPORTED_FORMAT = "unsupported_format"
+    TOO_LARGE = "too_large"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A face rectangle in float px of its image, half-open: `x1 <= x < x2`, `y1 <= y < y2`."""
+
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+
+    @property
+    def width(self) -> float:
+        return self.x2 - self.x1
+
+    @property
+    def height(self) -> float:
+        return self.y2 - self.y1
+
+    @property
+    def side(self) -> float:
+        """The longer side, in px: the size of a face."""
+        return max(self.width, self.height)
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        return (self.x1 + self.x2) / 2, (self.y1 + self.y2) / 2
+
+    def iou(self, other: Box) -> float:
+        """Intersection over union with another box, in [0, 1]."""
+        width = min(self.x2, other.x2) - max(self.x1, other.x1)
+        height = min(self.y2, other.y2) - max(self.y1, other.y1)
+        if width <= 0 or height <= 0:
+            return 0.0
+        shared = width * height
+        return shared / (self.width * self.height + other.width * other.height - shared)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Face:
+    """One detection: where, its five landmarks, and the detector's score in [0, 1]."""
+
+    box: Box
+    landmarks: Landmarks
+    score: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceCrop:
+    """An aligned face: `pixels` (S, S, 3) uint8 RGB and the (2, 3) `affine` from image to crop px.
+
+    `truncated` is the share of the crop, in [0, 1], that lies outside the image (filled by
+    reflection).
+    """
+
+    pixels: Image
+    affine: NDArray[np.float64]
+    truncated: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spectrum:
+    """The frequency description of a crop: `vector` (512,) float32, 256 FFT then 256 DCT values."""
+
+    vector: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The model's answer for one face that was scored.
+
+    `logit` is the model's raw fake-minus-real logit, `p_fake` its calibrated probability in [0, 1].
+    `contributions` are logits: how much the answer would fall without each branch.
+    """
+
+    logit: float
+    p_fake: float
+    contributions: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def label(self) -> Label:
+        return "FAKE" if self.p_fake > 0.5 else "REAL"
+
+    @property
+    def confidence(self) -> float:
+        """`max(p_fake, 1 - p_fake)`, in [0.5, 1]."""
+        return max(self.p_fake, 1.0 - self.p_fake)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Heatmap:
+    """Grad-CAM for the FAKE logit: `values` (h, w) float32 in [0, 1], over the crop of `affine`.
+
+    `empty` is true where nothing spoke for FAKE; the values are then all zero.
+    """
+
+    values: NDArray[np.float32]
+    affine: NDArray[np.float64]
+    crop_size: int
+
+    @property
+    def empty(self) -> bool:
+        return not bool(self.values.any())
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """What limits how far an answer may be trusted.
+
+    `face_px` is the longer side of the box, `sharpness` the standard deviation of the crop's
+    Laplacian (grey levels), `yaw` in [0, 1] how far the nose is from between the eyes (0 frontal,
+    1 profile), `roll_deg` the tilt of the eyes, `truncated` the share outside the image,
+    `jpeg_quality` the file's estimated quality or None where it is no JPEG.
+    """
+
+    face_px: float
+    sharpness: float
+    yaw: float
+    roll_deg: float
+    truncated: float
+    jpeg_quality: int | None
+    reasons: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceReport:
+    """What is known of one face. `prediction` is None exactly where it was not analysed."""
+
+    face: Face
+    verdict: Verdict
+    reason: Reason | None
+    prediction: Prediction | None
+    quality: Quality
+    heatmap: Heatmap | None = None
+    spectrum: Spectrum | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelIdentity:
+    """Which weights gave an answer."""
+
+    name: str
+    version: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImageReport:
+    """What is known of one picture.
+
+    `verdict` is `likely_fake` if any analysed face is, else `inconclusive` if any is, else
+    `likely_real`; `headline_face` is the index of the face that decided. `width`, `height` and
+    `format` are None where the picture could not be decoded; `detail` then says what to do.
+    """
+
+    path: str | None
+    sha256: str | None
+    verdict: Verdict
+    reason: Reason | None
+    faces: tuple[FaceReport, ...]
+    headline_face: int | None
+    width: int | None
+    height: int | None
+    format: str | None
+    model: ModelIdentity
+    timings_ms: Mapping[str, float]
+    detail: str | None = None
+
+    @property
+    def headline(self) -> FaceReport | None:
+        return None if self.headline_face is None else self.faces[self.headline_face]
+
+    @property
+    def p_fake(self) -> float | None:
+        """The calibrated probability of the face that decided; None where nothing was scored."""
+        prediction = self.headline.prediction if self.headline else None
+        return prediction.p_fake if prediction else None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """What a weights file promises. Stored as JSON inside the ONNX metadata.
+
+    Only what the program acts on is a field; all else a reader should know (training data and
+    their terms, metrics, known failures) is in `documentation`.
+    """
+
+    name: str
+    version: str
+    architecture: str
+    branches: tuple[str, ...]
+    input_size: int
+    crop_margin: float
+    normalisation: str
+    classes: tuple[str, str]
+    spectrum_id: str
+    calibration: Mapping[str, Any]
+    thresholds: Mapping[str, float]
+    quality_rules: Mapping[str, float]
+    golden: tuple[Mapping[str, Any], ...]
+    documentation: Mapping[str, Any]
