@@ -1,0 +1,214 @@
+"""Stage 4: an aligned crop -> 512 numbers that describe its frequencies, 256 FFT then 256 DCT.
+
+Frequencies are radii in cycles per pixel of the crop, 0 to 0.5 along an axis; never Hz. The
+values are logarithms or ratios, so they lie within a few units of each other; the network
+standardises them by constants of its card. No single value tells real from fake: on real data the
+differences are smaller than those of camera, scale and codec, so nothing here is a threshold.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unmask.types import FaceCrop, Image, Spectrum
+
+__all__ = ["SPECTRUM_ID", "describe", "feature_names", "radial_profile"]
+
+SPECTRUM_ID = "radial-dct-1"
+"""Names this definition; a model refuses to run with another."""
+
+N_RADII, N_ANNULI, N_SECTORS, N_RINGS = 128, 31, 24, 4
+HIGH_FREQUENCY = 60 / 224
+"""Cycles per pixel: the specification's "60" at its crop of 224 px."""
+
+Grey = NDArray[np.float32]
+"""`(S, S)` float32 luma in [0, 255]."""
+
+
+def describe(crop: FaceCrop | Image) -> Spectrum:
+    """Describe a square crop, `(S, S, 3)` uint8 RGB with S a multiple of 8 and at least 64.
+
+    FFT, of the luma less its mean under a Hann window (so that neither brightness nor the crop's
+    edges leak into every frequency): 128 log powers by radius, the high-frequency ratio, 31
+    entropies of power within an annulus, and log powers in 24 directions of 4 rings. DCT, of the
+    8x8 blocks: log deviation, skewness, log kurtosis and log mean magnitude of each of the 63 AC
+    coefficients, and 4 values of the whole. Log is the natural logarithm throughout.
+    """
+    grey = _luma(crop.pixels if isinstance(crop, FaceCrop) else crop)
+    return Spectrum(np.concatenate([_fft_features(grey), _dct_features(grey)]))
+
+
+def feature_names() -> list[str]:
+    """The name of each of the 512 values, in order."""
+    names = [f"fft.radius[{i}]" for i in range(N_RADII)]
+    names += ["fft.high_frequency_ratio"]
+    names += [f"fft.entropy[{i}]" for i in range(N_ANNULI)]
+    names += [f"fft.sector[{r}][{s}]" for r in range(N_RINGS) for s in range(N_SECTORS)]
+    moments = ("log_deviation", "skewness", "log_kurtosis", "log_magnitude")
+    names += [f"dct.{name}[{i // 8}][{i % 8}]" for name in moments for i in range(1, 64)]
+    names += ["dct.energy_compaction", "dct.block_coherence", "dct.blockiness", "dct.zero_share"]
+    return names
+
+
+def radial_profile(spectrum: Spectrum) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """`(128,)` radii in cycles per pixel, and `(128,)` mean log powers there."""
+    return _radii(), spectrum.vector[:N_RADII]
+
+
+def _luma(pixels: Image) -> Grey:
+    """ITU-R BT.601 luma, as JPEG uses it."""
+    return pixels.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
+
+
+def _radii() -> NDArray[np.float32]:
+    return ((np.arange(N_RADII) + 0.5) * 0.5 / N_RADII).astype(np.float32)
+
+
+# --- FFT -------------------------------------------------------------------------------------
+
+
+def _fft_features(grey: Grey) -> NDArray[np.float32]:
+    plan = _fft_plan(len(grey))
+    windowed = (grey - grey.mean()) * plan.window
+    transform = np.fft.rfft2(windowed)
+    # The density per pixel, so that crops of other sizes are comparable.
+    power = (transform.real**2 + transform.imag**2) * plan.weight / plan.window_energy
+    power = power.ravel()
+    weight = plan.weight.ravel()
+
+    log_power = np.log(power / np.maximum(weight, 1) + 1.0)
+    radial = plan.radial @ log_power
+    high = power[plan.is_high].sum() / (power.sum() + 1e-6)
+    annuli = np.bincount(plan.annulus, power, N_ANNULI + 1)[:N_ANNULI]
+    share = power / (annuli[np.minimum(plan.annulus, N_ANNULI - 1)] + 1e-6)
+    surprise = -share * np.log(share / np.maximum(weight, 1) + 1e-12)
+    entropy = np.bincount(plan.annulus, surprise, N_ANNULI + 1)[:N_ANNULI]
+    sums = np.bincount(plan.sector, log_power * weight, N_RINGS * N_SECTORS + 1)
+    sectors = sums[:-1] / plan.sector_counts
+    return np.concatenate([radial, [np.log(high + 1e-6)], entropy, sectors]).astype(np.float32)
+
+
+class _FFTPlan:
+    """What depends on the size alone: the window, and which bin each coefficient falls into."""
+
+    def __init__(self, size: int) -> None:
+        hann = np.hanning(size + 1)[:size]
+        self.window = np.outer(hann, hann).astype(np.float32)
+        self.window_energy = float((self.window.astype(np.float64) ** 2).sum())
+        vertical = np.fft.fftfreq(size)[:, None]
+        horizontal = np.fft.rfftfreq(size)[None, :]
+        radius = np.hypot(vertical, horizontal)
+        # rfft keeps half the plane: all but the first and last column stand for two coefficients.
+        self.weight = np.where((horizontal == 0) | (horizontal == 0.5), 1.0, 2.0) * (radius > 0)
+        self.radial = _radial_matrix(radius.ravel(), self.weight.ravel())
+        self.is_high = (radius > HIGH_FREQUENCY).ravel()
+        outside = (radius > 0.5) | (radius == 0)
+        annulus = np.minimum((radius * 2 * N_ANNULI).astype(int), N_ANNULI - 1)
+        self.annulus = np.where(outside, N_ANNULI, annulus).ravel()
+        ring = np.minimum((radius * 2 * N_RINGS).astype(int), N_RINGS - 1)
+        turn = np.mod(np.arctan2(vertical, horizontal), np.pi) / np.pi
+        sector = np.minimum((turn * N_SECTORS).astype(int), N_SECTORS - 1)
+        last = N_RINGS * N_SECTORS
+        self.sector = np.where(outside, last, ring * N_SECTORS + sector).ravel()
+        counts = np.bincount(self.sector, self.weight.ravel(), last + 1)[:-1]
+        self.sector_counts = np.maximum(counts, 1)
+
+
+@lru_cache(maxsize=4)
+def _fft_plan(size: int) -> _FFTPlan:
+    return _FFTPlan(size)
+
+
+def _radial_matrix(radius: NDArray[np.float64], weight: NDArray[np.float64]) -> _Sparse:
+    """Means over radius by linear interpolation, so that no bin is empty at any crop size."""
+    inside = np.flatnonzero((radius > 0) & (radius <= 0.5))
+    position = np.clip(radius[inside] * 2 * N_RADII - 0.5, 0, N_RADII - 1)
+    lower = position.astype(int)
+    upper = np.minimum(lower + 1, N_RADII - 1)
+    share = position - lower
+    return _Sparse(
+        rows=np.concatenate([lower, upper]),
+        columns=np.concatenate([inside, inside]),
+        values=np.concatenate([(1 - share) * weight[inside], share * weight[inside]]),
+    )
+
+
+class _Sparse:
+    """Rows of weighted means; a row without weight takes the nearest row that has some."""
+
+    def __init__(
+        self, rows: NDArray[np.intp], columns: NDArray[np.intp], values: NDArray[np.float64]
+    ) -> None:
+        self._rows, self._columns, self._values = rows, columns, values
+        self._total = np.bincount(rows, values, N_RADII)
+        filled = np.flatnonzero(self._total > 1e-9)
+        nearest = np.abs(np.arange(N_RADII)[:, None] - filled).argmin(axis=1)
+        self._source = filled[nearest]
+
+    def __matmul__(self, vector: NDArray[np.float64]) -> NDArray[np.float64]:
+        sums = np.bincount(self._rows, self._values * vector[self._columns], N_RADII)
+        return sums[self._source] / self._total[self._source]
+
+
+# --- DCT -------------------------------------------------------------------------------------
+
+
+def _dct_features(grey: Grey) -> NDArray[np.float32]:
+    blocks = _block_dct(grey)
+    flat = blocks.reshape(-1, 64)
+    ac = flat[:, 1:]
+    centred = ac - ac.mean(axis=0)
+    square = centred * centred
+    variance = square.mean(axis=0)
+    deviation = np.sqrt(variance)
+    skewness = (square * centred).mean(axis=0) / (variance * deviation + 1e-3)
+    kurtosis = (square * square).mean(axis=0) / (variance * variance + 1e-3)
+    magnitude = np.abs(ac).mean(axis=0)
+    energy = (ac * ac).mean(axis=0)
+    low = energy[_is_low()].sum()
+    compaction = np.log((low + 1e-3) / (energy.sum() - low + 1e-3))
+    dc = blocks[..., 0, 0]
+    across = np.abs(np.diff(grey, axis=1)).mean(axis=0)
+    down = np.abs(np.diff(grey, axis=0)).mean(axis=1)
+    border, inner = (
+        across[7::8].mean() + down[7::8].mean(),
+        across[3::8].mean() + down[3::8].mean(),
+    )
+    whole = [
+        compaction,
+        _correlation(dc[:, :-1], dc[:, 1:]) + _correlation(dc[:-1], dc[1:]),
+        np.log((border + 1e-2) / (inner + 1e-2)),
+        (np.abs(ac) < 0.5).mean(),
+    ]
+    parts = [np.log(deviation + 0.1), skewness, np.log(kurtosis + 0.1), np.log(magnitude + 0.1)]
+    return np.concatenate([*parts, whole]).astype(np.float32)
+
+
+def _block_dct(grey: Grey) -> Grey:
+    """`(S/8, S/8, 8, 8)` orthonormal DCT-II of each 8x8 block, rows by vertical frequency."""
+    n = len(grey) // 8
+    blocks = grey[: n * 8, : n * 8].reshape(n, 8, n, 8).swapaxes(1, 2)
+    matrix = _dct_matrix()
+    transformed: Grey = matrix @ blocks @ matrix.T
+    return transformed
+
+
+@lru_cache(maxsize=1)
+def _dct_matrix() -> Grey:
+    k, x = np.arange(8)[:, None], np.arange(8)[None, :]
+    matrix = np.cos(np.pi * (2 * x + 1) * k / 16) * np.sqrt(np.where(k == 0, 1, 2) / 8)
+    return matrix.astype(np.float32)
+
+
+@lru_cache(maxsize=1)
+def _is_low() -> NDArray[np.bool_]:
+    """Which of the 63 AC coefficients are low: the first four diagonals."""
+    return np.add.outer(np.arange(8), np.arange(8)).ravel()[1:] <= 4
+
+
+def _correlation(a: Grey, b: Grey) -> float:
+    a, b = a - a.mean(), b - b.mean()
+    return float((a * b).sum() / (np.sqrt((a * a).sum() * (b * b).sum()) + 1e-3))
