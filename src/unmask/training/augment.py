@@ -1,0 +1,140 @@
+"""What real life does to a face before it reaches the model, the same for both classes.
+
+Geometry is not here: it is part of the one warp that cuts the crop (`dataset.py`), so that no
+second interpolation smears the spectrum. Everything takes and gives `(S, S, 3)` uint8 RGB.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import PIL.Image
+import PIL.ImageFilter
+
+from unmask.types import Image
+
+__all__ = ["Augmentation", "adjust_colour", "degrade", "jpeg", "rescale"]
+
+FILTERS = (
+    PIL.Image.Resampling.BILINEAR,
+    PIL.Image.Resampling.BICUBIC,
+    PIL.Image.Resampling.LANCZOS,
+    PIL.Image.Resampling.BOX,
+)
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How often each thing happens, and how far geometry may move.
+
+    The specification's six (rotation, flip, shift, zoom, brightness, noise) with its angles and
+    shifts reduced, since the crops are aligned; the rest is compression and scale.
+    """
+
+    flip: float = 0.5
+    rotation_deg: float = 7.0
+    shift: float = 0.04
+    zoom: float = 0.13
+    unaligned: float = 0.25
+    """Share of face-crop pictures taken whole, as they came, instead of aligned."""
+    colour: float = 0.5
+    blur: float = 0.15
+    rescale: float = 0.3
+    noise: float = 0.15
+    jpeg: float = 0.5
+    webp: float = 0.08
+    h264: float = 0.05
+
+
+def degrade(image: Image, augmentation: Augmentation, rng: np.random.Generator) -> Image:
+    """Colour, blur, scale, noise and compression, each with its probability, in camera order."""
+    steps: tuple[tuple[float, Callable[[Image, np.random.Generator], Image]], ...] = (
+        (augmentation.colour, adjust_colour),
+        (augmentation.blur, _blur),
+        (augmentation.rescale, rescale),
+        (augmentation.noise, _noise),
+        (augmentation.h264, _h264),
+        (augmentation.webp, _webp),
+        (augmentation.jpeg, jpeg),
+    )
+    for probability, step in steps:
+        if rng.random() < probability:
+            image = step(image, rng)
+    return image
+
+
+def adjust_colour(image: Image, rng: np.random.Generator, *, strength: float = 1.0) -> Image:
+    """Brightness (±15 %), contrast, gamma, saturation and white balance."""
+    x = image.astype(np.float32) / 255
+    x = x ** np.float32(np.exp(strength * rng.uniform(-0.25, 0.25)))
+    x = (x - 0.5) * np.float32(1 + strength * rng.uniform(-0.2, 0.2)) + 0.5
+    x = x + np.float32(strength * rng.uniform(-0.12, 0.12))
+    grey = x.mean(axis=2, keepdims=True)
+    x = grey + (x - grey) * np.float32(1 + strength * rng.uniform(-0.35, 0.35))
+    x = x * (1 + strength * rng.uniform(-0.07, 0.07, 3)).astype(np.float32)
+    return _to_uint8(x * 255)
+
+
+def rescale(image: Image, rng: np.random.Generator, *, least: float = 0.25) -> Image:
+    """Down to between `least` and 0.9 of the size, and up again."""
+    size = image.shape[1], image.shape[0]
+    factor = np.exp(rng.uniform(np.log(least), np.log(0.9)))
+    small = max(8, round(size[0] * factor)), max(8, round(size[1] * factor))
+    picture = PIL.Image.fromarray(image)
+    picture = picture.resize(small, FILTERS[rng.integers(len(FILTERS))])
+    return np.asarray(picture.resize(size, FILTERS[rng.integers(3)]))
+
+
+def jpeg(image: Image, rng: np.random.Generator, *, low: int = 30, high: int = 96) -> Image:
+    """A JPEG of random quality, with or without chroma subsampling."""
+    subsampling = int(rng.choice([0, 2], p=[0.25, 0.75]))
+    return _encoded(image, "JPEG", quality=int(rng.integers(low, high)), subsampling=subsampling)
+
+
+def _webp(image: Image, rng: np.random.Generator) -> Image:
+    return _encoded(image, "WEBP", quality=int(rng.integers(30, 96)), method=2)
+
+
+def _h264(image: Image, rng: np.random.Generator) -> Image:
+    """One intra frame of H.264 at a random constant rate factor, 18 to 40."""
+    import av
+
+    crf = int(rng.integers(18, 41))
+    height, width = image.shape[0] // 2 * 2, image.shape[1] // 2 * 2
+    encoder = av.CodecContext.create("libx264", "w")
+    encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
+    encoder.time_base = 1  # type: ignore[assignment]
+    encoder.options = {"crf": str(crf), "preset": "ultrafast", "threads": "1"}
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image[:height, :width]))
+    frame.pts = 0
+    packets = [*encoder.encode(frame), *encoder.encode(None)]
+    decoder = av.CodecContext.create("h264", "r")
+    frames = [f for packet in packets for f in decoder.decode(packet)]
+    frames += decoder.decode(None)
+    out = image.copy()
+    out[:height, :width] = frames[0].to_ndarray(format="rgb24")
+    return out
+
+
+def _blur(image: Image, rng: np.random.Generator) -> Image:
+    radius = float(rng.uniform(0.3, 1.8))
+    return np.asarray(PIL.Image.fromarray(image).filter(PIL.ImageFilter.GaussianBlur(radius)))
+
+
+def _noise(image: Image, rng: np.random.Generator) -> Image:
+    sigma = rng.uniform(1, 8)
+    noise = rng.standard_normal(image.shape, dtype=np.float32)
+    return _to_uint8(image + noise * np.float32(sigma))
+
+
+def _encoded(image: Image, format: str, **options: int) -> Image:  # noqa: A002 (Pillow's name)
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(image).save(buffer, format, **options)
+    return np.asarray(PIL.Image.open(buffer).convert("RGB"))
+
+
+def _to_uint8(x: np.ndarray) -> Image:
+    return np.clip(x + 0.5, 0, 255).astype(np.uint8)

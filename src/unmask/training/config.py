@@ -1,0 +1,163 @@
+"""Training configuration: frozen dataclasses, overlaid by a TOML file, overlaid by `--set`."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from unmask.errors import ConfigurationError
+from unmask.training.augment import Augmentation
+from unmask.training.fusion import Branches
+from unmask.training.xception import BLOCKS
+
+__all__ = ["BatchMix", "Stage", "TrainingConfig", "load_config"]
+
+
+@dataclass(frozen=True)
+class BatchMix:
+    """How many pictures of each source a batch holds; every share is half real, half fake.
+
+    `plain` draws genuine and manipulated pictures as the manifest labels them; `blended` draws
+    genuine pictures, each beside a fake made from it on the fly.
+    """
+
+    plain: dict[str, int] = field(default_factory=lambda: {"*": 32})
+    blended: dict[str, int] = field(default_factory=dict)
+    cross_blend: float = 0.25
+    """Share of the blends that mix two people instead of one with itself."""
+
+    @property
+    def size(self) -> int:
+        return sum(self.plain.values()) + sum(self.blended.values())
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of training. The defaults are those the two stages of the specification share."""
+
+    epochs: int = 15
+    steps_per_epoch: int = 0
+    """0: as many as it takes to see each plain picture once."""
+    train_from: str | None = None
+    """The lowest part of the trunk that learns (`stem`, `block1` ... `exit`); None: head only."""
+    learning_rate: float = 1e-3
+    head_learning_rate: float = 0.0
+    """0: the same as the trunk's."""
+    weight_decay: float = 1e-4
+    schedule: Literal["plateau", "cosine", "constant"] = "plateau"
+    warmup_steps: int = 0
+    plateau_patience: int = 5
+    stop_patience: int = 10
+    average: float = 0.0
+    """Decay of an exponential moving average of the weights, which is what is kept; 0: none."""
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Everything that decides the outcome of a training, with the specification's values."""
+
+    name: str = "unmask"
+    version: str = "0.1.0"
+    seed: int = 1
+    branches: Branches = "fusion"
+    input_size: int = 224
+    crop_margin: float = 1.0
+    live_batch_norm: bool = False
+    batch: BatchMix = field(default_factory=BatchMix)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    stage1: Stage = field(default_factory=Stage)
+    stage2: Stage = field(
+        default_factory=lambda: Stage(epochs=35, train_from="block10", learning_rate=1e-4)
+    )
+    validation_limit: int = 0
+    """Most pictures of each class and source that validate an epoch; 0: all."""
+    precision: Literal["bfloat16", "float32"] = "bfloat16"
+    workers: int = 2
+    checkpoint_every: int = 50
+
+    def __post_init__(self) -> None:
+        for name, stage in (("stage1", self.stage1), ("stage2", self.stage2)):
+            if stage.train_from is not None and stage.train_from not in BLOCKS:
+                message = f"{name}.train_from is {stage.train_from!r}; it is one of {BLOCKS}"
+                raise ConfigurationError(message)
+        for source, count in (*self.batch.plain.items(), *self.batch.blended.items()):
+            if count <= 0 or count % 2:
+                message = f"batch: {source!r} has {count} pictures; an even number is needed"
+                raise ConfigurationError(message)
+        if self.input_size % 32:
+            raise ConfigurationError(f"input_size {self.input_size} is not a multiple of 32")
+
+
+def load_config(path: Path | None = None, overrides: tuple[str, ...] = ()) -> TrainingConfig:
+    """Defaults, then the file, then `key.key=value` overrides.
+
+    Raises:
+        ConfigurationError: an unknown key or a value of a wrong type; the message names it.
+    """
+    tree: dict[str, Any] = {}
+    if path is not None:
+        try:
+            tree = tomllib.loads(path.read_text())
+        except OSError as error:
+            raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigurationError(f"{path} is not valid TOML: {error}") from error
+    for override in overrides:
+        key, separator, text = override.partition("=")
+        if not separator:
+            raise ConfigurationError(f"--set {override!r}: expected key=value")
+        branch = tree
+        *parents, leaf = key.split(".")
+        for parent in parents:
+            branch = branch.setdefault(parent, {})
+        branch[leaf] = _parse(text)
+    return _overlaid(TrainingConfig(), tree, "")
+
+
+def _parse(text: str) -> Any:
+    """A TOML value; what is none is a plain string."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+Config = TypeVar("Config")
+
+
+def _overlaid(default: Config, tree: dict[str, Any], prefix: str) -> Config:
+    hints = typing.get_type_hints(type(default))
+    changes = {}
+    for key, value in tree.items():
+        name = f"{prefix}{key}"
+        if key not in hints:
+            known = ", ".join(sorted(hints))
+            raise ConfigurationError(f"unknown configuration key {name!r}; known here: {known}")
+        current = getattr(default, key)
+        if dataclasses.is_dataclass(current) and isinstance(value, dict):
+            changes[key] = _overlaid(current, value, f"{name}.")
+        else:
+            changes[key] = _checked(value, hints[key], name)
+    return dataclasses.replace(default, **changes)  # type: ignore[type-var]
+
+
+def _checked(value: Any, hint: Any, name: str) -> Any:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if origin is Literal:
+        fits = value in arguments
+    elif origin is types.UnionType:
+        fits = any(isinstance(value, a) for a in arguments)
+    elif origin is dict:
+        fits = isinstance(value, dict) and all(isinstance(v, arguments[1]) for v in value.values())
+    else:
+        fits = isinstance(value, hint) and not (hint is int and isinstance(value, bool))
+    if not fits:
+        raise ConfigurationError(f"{name} = {value!r}: expected {hint}")
+    return value

@@ -1,0 +1,283 @@
+"""Manifest rows -> crops, spectra and labels, as a pure function of (seed, step, place).
+
+Nothing depends on what was drawn before, so a training that was killed goes on where it was with
+the very pictures it would have seen.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from unmask.alignment import crop_affine, warp
+from unmask.errors import DataError
+from unmask.spectrum import describe
+from unmask.training.augment import degrade
+from unmask.training.blend import FaceMesh, Points, blend_faces, self_blend
+from unmask.training.config import TrainingConfig
+from unmask.types import Box, Face, Image, Landmarks
+
+__all__ = ["CropDataset", "Row", "TrainingDataset", "read_rows"]
+
+Affine = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One picture of a prepared manifest. `landmarks` is None where no face was found."""
+
+    path: Path
+    is_fake: bool
+    method: str
+    identity: str
+    video: str
+    source: str
+    split: str
+    landmarks: Landmarks | None
+
+
+def read_rows(manifest: Path, *, splits: Sequence[str]) -> list[Row]:
+    """The rows of a prepared manifest (`unmask prepare`) that belong to `splits`.
+
+    Raises:
+        DataError: the manifest cannot be read, or has no row of these splits.
+    """
+    rows = []
+    try:
+        with manifest.open(newline="") as file:
+            for record in csv.DictReader(file):
+                if record["split"] not in splits:
+                    continue
+                text = record["landmarks"]
+                points = np.array(text.split(), np.float32).reshape(5, 2) if text else None
+                rows.append(
+                    Row(
+                        path=manifest.parent / record["path"],
+                        is_fake=record["label"] == "fake",
+                        method=record["method"],
+                        identity=record["identity"],
+                        video=record["video"],
+                        source=record["source"],
+                        split=record["split"],
+                        landmarks=points,
+                    )
+                )
+    except OSError as error:
+        raise DataError(f"{manifest} cannot be read: {error.strerror}") from error
+    except (KeyError, ValueError) as error:
+        message = f"{manifest} is no prepared manifest ({error}); make one with unmask prepare"
+        raise DataError(message) from error
+    if not rows:
+        raise DataError(f"{manifest} has no row of split {' or '.join(splits)}")
+    return rows
+
+
+Sample = tuple[Tensor, Tensor, int]
+"""`(3, S, S)` uint8 RGB, `(512,)` float32 spectrum, label (0 real, 1 fake)."""
+
+
+class CropDataset(Dataset[Sample]):
+    """Rows as serving would see them: aligned, nothing augmented. For validation."""
+
+    def __init__(self, rows: Sequence[Row], config: TrainingConfig) -> None:
+        self.rows, self.config = rows, config
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> Sample:
+        row = self.rows[index]
+        image = _read(row.path)
+        affine = base_affine(row, image, self.config)
+        return _sample(warp(image, affine, self.config.input_size).pixels, row.is_fake)
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One place of a batch: which picture, and whether it is to be blended into a fake."""
+
+    row: Row
+    blend: bool
+    seed: tuple[int, ...]
+    """Of the geometry and the degradation: a genuine face and its blend share it."""
+    pool: str
+
+
+class TrainingDataset(Dataset[Sample]):
+    """Batches balanced by class and by source; index it with (step, place in the batch)."""
+
+    def __init__(self, rows: Sequence[Row], config: TrainingConfig, *, stage: int) -> None:
+        self.config, self.stage = config, stage
+        self._pools: dict[tuple[str, bool], list[Row]] = {}
+        for source in {*config.batch.plain, *config.batch.blended}:
+            for is_fake in (False, True):
+                pool = [
+                    row
+                    for row in rows
+                    if row.is_fake == is_fake
+                    and (source == "*" or row.source == source)
+                    # Raw material is no example of a genuine picture: see `BatchMix`.
+                    and (source != "*" or row.split != "blend-source")
+                ]
+                self._pools[source, is_fake] = pool
+        self._check()
+        self._layout = self._lay_out()
+        self._mesh: FaceMesh | None = None
+        self._order = lru_cache(maxsize=64)(self._shuffled)
+
+    def _check(self) -> None:
+        for source in self.config.batch.plain:
+            for is_fake, name in ((False, "real"), (True, "fake")):
+                if not self._pools[source, is_fake]:
+                    raise DataError(f"source {source!r} has no {name} picture to train on")
+        for source in self.config.batch.blended:
+            usable = [r for r in self._pools[source, False] if r.landmarks is not None]
+            if not usable:
+                raise DataError(f"source {source!r} has no genuine face to blend")
+            self._pools[source, False] = usable
+
+    def _lay_out(self) -> list[tuple[str, bool, bool, int, int]]:
+        """Per place of a batch: source, is_fake, paired, its number, and how many share a step."""
+        places = []
+        for source, count in self.config.batch.plain.items():
+            for i in range(count // 2):
+                places += [(source, fake, False, i, count // 2) for fake in (False, True)]
+        for source, count in self.config.batch.blended.items():
+            for i in range(count // 2):
+                places += [(source, False, True, i, count // 2)] * 2
+        return places
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps until every plain picture was drawn once."""
+        return max(
+            math.ceil(2 * len(self._pools[source, fake]) / count)
+            for source, count in self.config.batch.plain.items()
+            for fake in (False, True)
+        )
+
+    def _shuffled(self, source: str, is_fake: bool, paired: bool, lap: int) -> NDArray[np.intp]:
+        key = (self.config.seed, self.stage, *source.encode(), int(is_fake), int(paired), lap)
+        return np.random.default_rng(key).permutation(len(self._pools[source, is_fake]))
+
+    def draw(self, step: int, place: int) -> Draw:
+        source, is_fake, paired, number, per_step = self._layout[place]
+        pool = self._pools[source, is_fake]
+        lap, position = divmod(step * per_step + number, len(pool))
+        row = pool[self._order(source, is_fake, paired, lap)[position]]
+        # Places come in twos: genuine at the even one, and if paired its blend at the odd one.
+        key = place - place % 2 if paired else place
+        return Draw(row, paired and place % 2 == 1, (self.config.seed, self.stage, step, key), source)
+
+    def __len__(self) -> int:
+        return len(self._layout)
+
+    def __getitem__(self, index: tuple[int, int]) -> Sample:
+        step, place = index
+        draw = self.draw(step, place)
+        image = _read(draw.row.path)
+        size = self.config.input_size
+        affine = self._jittered(draw, image)
+        pixels = warp(image, affine, size).pixels
+        if draw.blend:
+            rng = np.random.default_rng((*draw.seed, 1))
+            pixels, _ = self._blended(draw, image, affine, pixels, rng)
+        rng = np.random.default_rng((*draw.seed, 2))
+        if rng.random() < self.config.augmentation.flip:
+            pixels = pixels[:, ::-1]
+        pixels = degrade(np.ascontiguousarray(pixels), self.config.augmentation, rng)
+        return _sample(pixels, draw.row.is_fake or draw.blend)
+
+    def _jittered(self, draw: Draw, image: Image) -> Affine:
+        rng = np.random.default_rng((*draw.seed, 0))
+        augmentation, size = self.config.augmentation, self.config.input_size
+        whole = rng.random() < augmentation.unaligned
+        affine = base_affine(draw.row, image, self.config, whole=whole)
+        angle = np.radians(rng.uniform(-1, 1) * augmentation.rotation_deg)
+        zoom = np.exp(rng.uniform(-1, 1) * augmentation.zoom)
+        shift = rng.uniform(-1, 1, 2) * augmentation.shift * size
+        cos, sin = zoom * np.cos(angle), zoom * np.sin(angle)
+        turn = np.array([[cos, sin], [-sin, cos]])
+        offset = turn @ (affine[:, 2] - size / 2) + size / 2 + shift
+        return np.column_stack([turn @ affine[:, :2], offset])
+
+    def _blended(
+        self, draw: Draw, image: Image, affine: Affine, pixels: Image, rng: np.random.Generator
+    ) -> tuple[Image, NDArray[np.float32]]:
+        points = _through(affine, self._mesh_points(draw.row, image))
+        if rng.random() >= self.config.batch.cross_blend:
+            return self_blend(pixels, points, rng)
+        other = self._look_alike(draw, rng)
+        other_image = _read(other.path)
+        other_affine = base_affine(other, other_image, self.config)
+        other_pixels = warp(other_image, other_affine, self.config.input_size).pixels
+        other_points = _through(other_affine, self._mesh_points(other, other_image))
+        return blend_faces(pixels, points, other_pixels, other_points, rng)
+
+    def _look_alike(self, draw: Draw, rng: np.random.Generator) -> Row:
+        """Of 40 other people of the same source, the one whose landmarks fit best."""
+        pool = self._pools[draw.pool, False]
+        others = [pool[i] for i in rng.integers(0, len(pool), 40)]
+        others = [o for o in others if o.identity != draw.row.identity or not o.identity]
+        others = [o for o in others if o.path != draw.row.path] or [draw.row]
+        shape = _shape(draw.row)
+        return min(others, key=lambda other: float(np.abs(_shape(other) - shape).sum()))
+
+    def _mesh_points(self, row: Row, image: Image) -> Points:
+        """The face mesh of a row in px of its image."""
+        if self._mesh is None:
+            self._mesh = FaceMesh()
+        affine = crop_affine(_face(row), size=FaceMesh.INPUT, margin=FaceMesh.MARGIN)
+        points = self._mesh.points(warp(image, affine, FaceMesh.INPUT).pixels)
+        inverse = np.linalg.inv(affine[:, :2])
+        return ((points - affine[:, 2]) @ inverse.T).astype(np.float32)
+
+
+def base_affine(row: Row, image: Image, config: TrainingConfig, *, whole: bool = False) -> Affine:
+    """Image px to crop px: aligned as in serving, or the whole picture where that is asked for."""
+    size = config.input_size
+    if row.landmarks is not None and not whole:
+        return crop_affine(_face(row), size=size, margin=config.crop_margin)
+    height, width = image.shape[:2]
+    scale = size / min(height, width)
+    shift = (size - scale * width) / 2, (size - scale * height) / 2
+    return np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
+
+
+def _face(row: Row) -> Face:
+    assert row.landmarks is not None
+    return Face(Box(0, 0, 1, 1), row.landmarks, 1.0)
+
+
+def _shape(row: Row) -> NDArray[np.float64]:
+    """The landmarks in an aligned unit square: what two faces that look the same way share."""
+    assert row.landmarks is not None
+    return _through(crop_affine(_face(row), size=1, margin=1.0), row.landmarks)
+
+
+def _through(affine: Affine, points: NDArray[np.float32]) -> Points:
+    return (points @ affine[:, :2].T + affine[:, 2]).astype(np.float32)
+
+
+def _read(path: Path) -> Image:
+    try:
+        with PIL.Image.open(path) as picture:
+            return np.asarray(picture.convert("RGB"))
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
+
+
+def _sample(pixels: Image, is_fake: bool) -> Sample:
+    crop = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
+    return crop, torch.from_numpy(describe(pixels).vector), int(is_fake)

@@ -1,0 +1,107 @@
+"""The whole network: Xception beside the spectrum, fused by a small head, with Grad-CAM inside.
+
+The graph that is trained is the graph that is served: uint8 crops in, normalisation inside.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from unmask.training.xception import FEATURES, Xception
+
+__all__ = ["Branches", "Detection", "FusionNetwork"]
+
+Branches = Literal["fusion", "spatial", "frequency"]
+N_SPECTRUM = 512
+REAL, FAKE = 0, 1
+MAX_DEVIATIONS = 6.0
+"""Standardised spectrum values are clipped here: an unusual codec may not outvote the picture."""
+
+
+class Detection(NamedTuple):
+    """What the exported graph returns, for N crops."""
+
+    logits: Tensor
+    """`(N, 2)`: real, fake."""
+    cam: Tensor
+    """`(N, S/32, S/32)`: Grad-CAM for the FAKE logit before it is scaled to [0, 1]."""
+    ablated: Tensor
+    """`(N, 2)`: fake-minus-real logit without the spatial, and without the frequency branch."""
+
+
+class FusionNetwork(nn.Module):
+    """The specification's head, 2560 -> 512 -> 256 -> 2, over pooled features and spectrum.
+
+    A branch that is switched off, or ablated, is held at its mean over genuine and fake training
+    faces: `spectrum_mean` (with unit deviation this is zero after standardising) and
+    `feature_mean`.
+    """
+
+    def __init__(self, branches: Branches = "fusion", *, live_batch_norm: bool = False) -> None:
+        super().__init__()
+        self.branches = branches
+        self.trunk = Xception(live_batch_norm=live_batch_norm)
+        self.fc1 = nn.Linear(FEATURES + N_SPECTRUM, 512)
+        self.fc2 = nn.Linear(512, 256)
+        self.fc3 = nn.Linear(256, 2)
+        self.drop1, self.drop2 = nn.Dropout(0.5), nn.Dropout(0.3)
+        self.register_buffer("spectrum_mean", torch.zeros(N_SPECTRUM))
+        self.register_buffer("spectrum_std", torch.ones(N_SPECTRUM))
+        self.register_buffer("feature_mean", torch.zeros(FEATURES))
+
+    def forward(self, crops: Tensor, spectra: Tensor) -> Tensor:
+        """`(N, 3, S, S)` uint8 RGB and `(N, 512)` float32 -> `(N, 2)` logits."""
+        return self.classify(self.pooled(crops), self.standardised(spectra))
+
+    def detect(self, crops: Tensor, spectra: Tensor) -> Detection:
+        """Logits, Grad-CAM and branch ablations; the graph that is exported, dropout off.
+
+        Between the last feature map A and the logit there are only global pooling and piecewise
+        linear layers, so d(logit)/dA is exact in closed form (Selvaraju et al. 2017, equations
+        1 and 2): the product of the layers' weights, with the rows of inactive units at zero.
+        """
+        maps = self.feature_maps(crops)
+        pooled, spectrum = maps.mean(dim=(2, 3)), self.standardised(spectra)
+        hidden1 = self.fc1(torch.cat([pooled, spectrum], dim=1))
+        hidden2 = self.fc2(hidden1.relu())
+        logits = self.fc3(hidden2.relu())
+        slope2 = self.fc3.weight[FAKE] * (hidden2 > 0)
+        slope1 = (slope2 @ self.fc2.weight) * (hidden1 > 0)
+        weights = (slope1 @ self.fc1.weight)[:, :FEATURES] / (maps.shape[2] * maps.shape[3])
+        cam = (weights[:, :, None, None] * maps).sum(dim=1).relu()
+        without_spatial = self.classify(self.feature_mean.expand_as(pooled), spectrum)
+        without_frequency = self.classify(pooled, torch.zeros_like(spectrum))
+        ablated = torch.stack([_margin(without_spatial), _margin(without_frequency)], dim=1)
+        return Detection(logits, cam, ablated)
+
+    def classify(self, pooled: Tensor, spectrum: Tensor) -> Tensor:
+        """`(N, 2048)` pooled features and `(N, 512)` standardised spectrum -> `(N, 2)` logits."""
+        x = torch.cat([pooled, spectrum], dim=1)
+        x = self.drop1(self.fc1(x).relu())
+        x = self.drop2(self.fc2(x).relu())
+        return self.fc3(x)
+
+    def feature_maps(self, crops: Tensor) -> Tensor:
+        maps = self.trunk(crops.float() / 127.5 - 1.0)
+        return maps if self.branches != "frequency" else maps * 0.0
+
+    def pooled(self, crops: Tensor) -> Tensor:
+        if self.branches == "frequency":  # the trunk would only cost time
+            return crops.new_zeros((len(crops), FEATURES), dtype=torch.float32)
+        return self.feature_maps(crops).float().mean(dim=(2, 3))
+
+    def standardised(self, spectra: Tensor) -> Tensor:
+        if self.branches == "spatial":
+            return torch.zeros_like(spectra)
+        standard = (spectra - self.spectrum_mean) / self.spectrum_std
+        return standard.clamp(-MAX_DEVIATIONS, MAX_DEVIATIONS)
+
+    def head(self) -> list[nn.Module]:
+        return [self.fc1, self.fc2, self.fc3]
+
+
+def _margin(logits: Tensor) -> Tensor:
+    return logits[:, FAKE] - logits[:, REAL]

@@ -1,0 +1,462 @@
+"""The training loop: two stages, checkpoints that resume to the same end, the best one kept."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.distributed as distributed
+import torch.nn.functional as F  # noqa: N812 (torch's own convention)
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from unmask.errors import ConfigurationError, DataError, ModelError, UnmaskError
+from unmask.training.config import Stage, TrainingConfig
+from unmask.training.dataset import CropDataset, Row, TrainingDataset, read_rows
+from unmask.training.fusion import FAKE, REAL, FusionNetwork
+from unmask.training.xception import BLOCKS
+
+__all__ = ["Progress", "load_network", "predict", "train"]
+
+Progress = Callable[[dict[str, Any]], None]
+"""Called after each step and each epoch with what happened; see `metrics.jsonl`."""
+
+STAGES = ("stage1", "stage2")
+N_STATISTICS = 1024
+"""Pictures that the constants of the spectrum are taken from."""
+
+
+def train(
+    config: TrainingConfig,
+    manifest: Path,
+    run: Path,
+    *,
+    start: Path | None = None,
+    progress: Progress = lambda _: None,
+) -> Path:
+    """Train both stages; return the file of the best weights, `run/best.pt`.
+
+    `start` is a safetensors file of the trunk (ImageNet), or a `best.pt` to go on from. A run
+    folder that holds a checkpoint is resumed. Under `torchrun` each process takes its share of
+    every batch.
+
+    Raises:
+        DataError: the manifest lacks a class or a source that the configuration asks for.
+        ConfigurationError: the run folder belongs to another configuration.
+        UnmaskError: the loss is no longer a number, or a checkpoint could not be written.
+    """
+    rank, world = _join_processes()
+    rows = read_rows(manifest, splits=("train", "blend-source"))
+    validation = _limited(read_rows(manifest, splits=("val",)), config)
+    for name in ("real", "fake"):
+        if not any(row.is_fake == (name == "fake") for row in validation):
+            raise DataError(f"{manifest} has no {name} picture in split val")
+    datasets = [TrainingDataset(rows, config, stage=i) for i in range(len(STAGES))]
+    _claim(run, config)
+
+    torch.manual_seed(config.seed)
+    network = FusionNetwork(config.branches, live_batch_norm=config.live_batch_norm)
+    network.to(_device(), memory_format=torch.channels_last)
+    checkpoint = _load(run / "checkpoint.pt")
+    if checkpoint is None:
+        if start is not None:
+            load_start(network, start)
+        if start is None or start.suffix != ".pt":
+            _fit_spectrum(network, datasets[0])
+    log = _Log(run / "metrics.jsonl", progress, is_writer=rank == 0, checkpoint=checkpoint)
+    for index, name in enumerate(STAGES):
+        stage: Stage = getattr(config, name)
+        if stage.epochs == 0 or (checkpoint is not None and checkpoint["stage"] > index):
+            continue
+        resumed = checkpoint if checkpoint is not None and checkpoint["stage"] == index else None
+        trainer = _StageTrainer(
+            network, config, stage, index, datasets[index], validation, run, log, (rank, world)
+        )
+        trainer.run_to_the_end(resumed)
+        # Whatever the last epoch was, the next stage and the export go on from the best.
+        network.load_state_dict(_require(run / f"best-{name}.pt")["network"])
+    best = run / "best.pt"
+    if rank == 0:
+        _fit_feature_mean(network, datasets[-1])
+        _write(best, {"network": network.state_dict(), "config": dataclasses.asdict(config)})
+    return best
+
+
+class _StageTrainer:
+    """One stage: its optimiser, its schedule, and the state that a checkpoint holds."""
+
+    def __init__(
+        self,
+        network: FusionNetwork,
+        config: TrainingConfig,
+        stage: Stage,
+        index: int,
+        dataset: TrainingDataset,
+        validation: Sequence[Row],
+        run: Path,
+        log: _Log,
+        process: tuple[int, int],
+    ) -> None:
+        self.network, self.config, self.stage, self.index = network, config, stage, index
+        self.dataset, self.validation, self.run, self.log = dataset, validation, run, log
+        self.rank, self.world = process
+        self.steps_per_epoch = stage.steps_per_epoch or dataset.steps_per_epoch
+        self.total_steps = stage.epochs * self.steps_per_epoch
+        groups = _parameter_groups(network, stage)
+        self.optimizer = torch.optim.AdamW(
+            groups, betas=(0.9, 0.999), eps=1e-7, weight_decay=stage.weight_decay
+        )
+        self.peaks = [group["lr"] for group in self.optimizer.param_groups]
+        self.trained = [p for group in groups for p in group["params"]]
+        self.average = [p.detach().clone() for p in self.trained] if stage.average else []
+        self.step, self.factor = 0, 1.0
+        self.best_auc, self.best_loss = -1.0, math.inf
+        self.epochs_since_auc, self.epochs_since_loss = 0, 0
+
+    COUNTERS = (
+        "step",
+        "factor",
+        "best_auc",
+        "best_loss",
+        "epochs_since_auc",
+        "epochs_since_loss",
+    )
+
+    def run_to_the_end(self, checkpoint: dict[str, Any] | None) -> None:
+        if checkpoint is not None:
+            self._restore(checkpoint)
+        started, first = time.monotonic(), self.step
+        for batch in self._batches():
+            loss = self._learn(*batch)
+            self.step += 1
+            done = self.step - first
+            left_s = (time.monotonic() - started) / done * (self.total_steps - self.step)
+            self.log.step(stage=self.index + 1, step=self.step, loss=loss, left_s=round(left_s))
+            at_epoch = self.step % self.steps_per_epoch == 0
+            if at_epoch:
+                self._end_epoch()
+            if at_epoch or self.step % self.config.checkpoint_every == 0:
+                self._save()
+            if at_epoch and self.epochs_since_auc >= self.stage.stop_patience:
+                break
+
+    def _batches(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        places = range(self.rank, len(self.dataset), self.world)
+        if self.step and self.epochs_since_auc >= self.stage.stop_patience:
+            return iter(())
+        batches = [[(step, place) for place in places] for step in range(self.step, self.total_steps)]
+        return iter(
+            DataLoader(self.dataset, batch_sampler=batches, num_workers=self.config.workers)
+        )
+
+    def _learn(self, crops: Tensor, spectra: Tensor, labels: Tensor) -> float:
+        self.network.train()
+        # Dropout depends on the step alone, so that a resumed run drops the same units.
+        torch.manual_seed(hash((self.config.seed, self.index, self.step, self.rank)) % 2**63)
+        for group, peak in zip(self.optimizer.param_groups, self.peaks, strict=True):
+            group["lr"] = peak * self._rate()
+        device = _device()
+        crops = crops.to(device, memory_format=torch.channels_last)
+        with _autocast(self.config):
+            logits = self.network(crops, spectra.to(device))
+            loss = F.cross_entropy(logits.float(), labels.to(device))
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            message = f"the loss is {value} at step {self.step}; lower the learning rate"
+            raise UnmaskError(f"{message} and resume: {self.run} holds the last good checkpoint")
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        _share_gradients(self.trained, self.world)
+        self.optimizer.step()
+        # A young average forgets its start faster.
+        decay = min(self.stage.average, (1 + self.step) / (10 + self.step))
+        for kept, parameter in zip(self.average, self.trained, strict=bool(self.average)):
+            kept.lerp_(parameter.detach(), 1 - decay)
+        return value
+
+    def _rate(self) -> float:
+        """What the learning rate is multiplied by at this step."""
+        warmup = min(1.0, (self.step + 1) / max(1, self.stage.warmup_steps))
+        if self.stage.schedule == "cosine":
+            return warmup * 0.5 * (1 + math.cos(math.pi * self.step / self.total_steps))
+        return warmup * self.factor
+
+    def _end_epoch(self) -> None:
+        with _Swapped(self.trained, self.average):
+            logits, labels = predict(self.network, self.validation, self.config)
+            scores = logits[:, FAKE] - logits[:, REAL]
+            sources = np.array([row.source for row in self.validation])
+            aucs = {str(s): _auc(scores[sources == s], labels[sources == s]) for s in set(sources)}
+            aucs = {source: value for source, value in aucs.items() if value is not None}
+            auc = float(np.mean(list(aucs.values())))
+            loss = float(F.cross_entropy(torch.from_numpy(logits), torch.from_numpy(labels)))
+            self.epochs_since_auc += 1
+            if auc > self.best_auc:
+                self.best_auc, self.epochs_since_auc = auc, 0
+                if self.rank == 0:
+                    state = {"network": self.network.state_dict()}
+                    _write(self.run / f"best-{STAGES[self.index]}.pt", state)
+        self.epochs_since_loss += 1
+        if loss < self.best_loss:
+            self.best_loss, self.epochs_since_loss = loss, 0
+        elif self.stage.schedule == "plateau":
+            if self.epochs_since_loss >= self.stage.plateau_patience:
+                self.factor, self.epochs_since_loss = self.factor * 0.1, 0
+        self.log.epoch(
+            stage=self.index + 1,
+            epoch=self.step // self.steps_per_epoch,
+            step=self.step,
+            val_loss=round(loss, 5),
+            val_auc=round(auc, 5),
+            val_auc_by_source={s: round(v, 5) for s, v in sorted(aucs.items())},
+            rate=self._rate(),
+        )
+
+    def _save(self) -> None:
+        if self.rank:
+            return
+        state = {
+            "stage": self.index,
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "average": self.average,
+            "counters": {name: getattr(self, name) for name in self.COUNTERS},
+        }
+        _write(self.run / "checkpoint.pt", state)
+
+    def _restore(self, checkpoint: dict[str, Any]) -> None:
+        self.network.load_state_dict(checkpoint["network"])
+        self.optimizer.load_state_dict(checkpoint["optimizer"])
+        for kept, saved in zip(self.average, checkpoint["average"], strict=True):
+            kept.copy_(saved)
+        for name in self.COUNTERS:
+            setattr(self, name, checkpoint["counters"][name])
+
+
+class _Swapped:
+    """Within it the parameters hold their average, where there is one."""
+
+    def __init__(self, parameters: list[nn.Parameter], average: list[Tensor]) -> None:
+        self.pairs = list(zip(parameters, average, strict=True)) if average else []
+
+    def __enter__(self) -> None:
+        self._swap()
+
+    def __exit__(self, *_: object) -> None:
+        self._swap()
+
+    def _swap(self) -> None:
+        for parameter, kept in self.pairs:
+            parameter.data, kept.data = kept.data, parameter.data
+
+
+class _Log:
+    """`metrics.jsonl`: a line a step and a line an epoch, cut back to the checkpoint on resume."""
+
+    def __init__(
+        self,
+        path: Path,
+        progress: Progress,
+        *,
+        is_writer: bool,
+        checkpoint: dict[str, Any] | None,
+    ) -> None:
+        self.path, self.progress, self.is_writer = path, progress, is_writer
+        if not is_writer:
+            return
+        lines = path.read_text().splitlines() if path.exists() else []
+        if checkpoint is None:
+            lines = []
+        else:
+            last = checkpoint["stage"] + 1, checkpoint["counters"]["step"]
+            entries = [json.loads(line) for line in lines]
+            lines = [json.dumps(e) for e in entries if (e["stage"], e["step"]) <= last]
+        path.write_text("".join(f"{line}\n" for line in lines))
+
+    def step(self, **entry: Any) -> None:
+        self._write({"event": "step", **entry, "loss": round(entry["loss"], 5)})
+
+    def epoch(self, **entry: Any) -> None:
+        self._write({"event": "epoch", **entry})
+
+    def _write(self, entry: dict[str, Any]) -> None:
+        if self.is_writer:
+            with self.path.open("a") as file:
+                file.write(json.dumps(entry) + "\n")
+            self.progress(entry)
+
+
+def predict(
+    network: FusionNetwork, rows: Sequence[Row], config: TrainingConfig
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """`(N, 2)` logits and `(N,)` labels of rows as serving would cut them."""
+    loader = DataLoader(CropDataset(rows, config), batch_size=32, num_workers=config.workers)
+    network.eval()
+    logits, labels = [], []
+    with torch.inference_mode(), _autocast(config):
+        for crops, spectra, batch_labels in loader:
+            crops = crops.to(_device(), memory_format=torch.channels_last)
+            logits.append(network(crops, spectra.to(_device())).float().cpu().numpy())
+            labels.append(batch_labels.numpy())
+    return np.concatenate(logits), np.concatenate(labels)
+
+
+def load_start(network: FusionNetwork, path: Path) -> None:
+    """Load a trunk (`.safetensors`, timm's `legacy_xception` names) or a whole network (`.pt`).
+
+    Raises:
+        ModelError: the file is of another architecture.
+    """
+    if path.suffix == ".pt":
+        _fill(network, _require(path)["network"], path)
+    else:
+        _fill(network.trunk, {k: v.float() for k, v in load_file(path).items()}, path)
+
+
+def load_network(path: Path) -> tuple[FusionNetwork, dict[str, Any]]:
+    """A trained network and its configuration, from `best.pt`."""
+    state = _require(path)
+    network = FusionNetwork(
+        state["config"]["branches"], live_batch_norm=state["config"]["live_batch_norm"]
+    )
+    _fill(network, state["network"], path)
+    return network.eval(), state["config"]
+
+
+def _fill(module: nn.Module, state: dict[str, Tensor], path: Path) -> None:
+    try:
+        missing, unknown = module.load_state_dict(state, strict=False)
+    except RuntimeError as error:
+        raise ModelError(f"{path} is of another architecture: {error}") from error
+    missing = [name for name in missing if not name.endswith("num_batches_tracked")]
+    if missing or unknown:
+        message = f"{path} is of another architecture: it lacks {missing[:3]}"
+        raise ModelError(f"{message} and has {unknown[:3]} that this network does not know")
+
+
+def _parameter_groups(network: FusionNetwork, stage: Stage) -> list[dict[str, Any]]:
+    """The head, and the trunk from `stage.train_from` on; all else is frozen."""
+    network.requires_grad_(False)
+    first = BLOCKS.index(stage.train_from) if stage.train_from else len(BLOCKS)
+    parts = network.trunk.parts()
+    trunk = [p for name in BLOCKS[first:] for m in parts[name] for p in m.parameters()]
+    head = [p for module in network.head() for p in module.parameters()]
+    for parameter in (*trunk, *head):
+        parameter.requires_grad_(True)
+    head_rate = stage.head_learning_rate or stage.learning_rate
+    groups = [{"params": head, "lr": head_rate}, {"params": trunk, "lr": stage.learning_rate}]
+    return [group for group in groups if group["params"]]
+
+
+def _fit_spectrum(network: FusionNetwork, dataset: TrainingDataset) -> None:
+    """The constants that standardise the spectrum: mean and deviation over training pictures."""
+    places = [(i // len(dataset), i % len(dataset)) for i in range(N_STATISTICS)]
+    vectors = torch.stack([dataset[place][1] for place in places])
+    network.spectrum_mean.copy_(vectors.mean(dim=0))
+    network.spectrum_std.copy_(vectors.std(dim=0) + 1e-3)
+
+
+def _fit_feature_mean(network: FusionNetwork, dataset: TrainingDataset) -> None:
+    """What the trunk says on average: the picture's part of an answer is measured against it."""
+    network.eval()
+    places = [(i // len(dataset), i % len(dataset)) for i in range(256)]
+    crops = torch.stack([dataset[place][0] for place in places])
+    with torch.inference_mode():
+        pooled = [network.pooled(part.to(_device())).mean(dim=0) for part in crops.split(32)]
+    network.feature_mean.copy_(torch.stack(pooled).mean(dim=0))
+
+
+def _limited(rows: Sequence[Row], config: TrainingConfig) -> list[Row]:
+    """At most `validation_limit` rows of each source and class, evenly spread."""
+    if not config.validation_limit:
+        return list(rows)
+    groups: dict[tuple[str, bool], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row.source, row.is_fake), []).append(row)
+    kept = []
+    for group in groups.values():
+        count = min(len(group), config.validation_limit)
+        kept += [group[i * len(group) // count] for i in range(count)]
+    return kept
+
+
+def _auc(scores: NDArray[np.float32], labels: NDArray[np.int64]) -> float | None:
+    """The probability that a fake scores above a genuine picture; None with one class only."""
+    fake, real = scores[labels == FAKE], np.sort(scores[labels == REAL])
+    if not len(fake) or not len(real):
+        return None
+    below = np.searchsorted(real, fake, "left") + np.searchsorted(real, fake, "right")
+    return float(below.mean() / (2 * len(real)))
+
+
+def _device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _autocast(config: TrainingConfig) -> torch.autocast:
+    enabled = config.precision == "bfloat16"
+    return torch.autocast(_device().type, torch.bfloat16, enabled=enabled)
+
+
+def _join_processes() -> tuple[int, int]:
+    """Rank and number of processes: (0, 1) unless started by torchrun."""
+    if "WORLD_SIZE" not in os.environ:
+        return 0, 1
+    if not distributed.is_initialized():
+        distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    return distributed.get_rank(), distributed.get_world_size()
+
+
+def _share_gradients(parameters: Sequence[nn.Parameter], world: int) -> None:
+    if world == 1:
+        return
+    for parameter in parameters:
+        if parameter.grad is not None:
+            distributed.all_reduce(parameter.grad)
+            parameter.grad /= world
+
+
+def _claim(run: Path, config: TrainingConfig) -> None:
+    """Make the run folder; refuse one that another configuration began."""
+    run.mkdir(parents=True, exist_ok=True)
+    resolved = json.dumps(dataclasses.asdict(config), indent=2)
+    path = run / "config.json"
+    if path.exists() and path.read_text() != resolved:
+        message = f"{run} was begun with another configuration ({path})"
+        raise ConfigurationError(f"{message}; choose a new folder, or the same configuration")
+    path.write_text(resolved)
+
+
+def _write(path: Path, state: dict[str, Any]) -> None:
+    """Write whole or not at all: a full disk leaves the previous file as it was."""
+    temporary = path.with_suffix(".part")
+    try:
+        torch.save(state, temporary)
+        temporary.replace(path)
+    except (OSError, RuntimeError) as error:
+        temporary.unlink(missing_ok=True)
+        message = f"{path} could not be written ({error}); free some space and start again"
+        raise UnmaskError(f"{message}: the last checkpoint is unharmed") from error
+
+
+def _load(path: Path) -> dict[str, Any] | None:
+    return torch.load(path, weights_only=True) if path.exists() else None
+
+
+def _require(path: Path) -> dict[str, Any]:
+    state = _load(path)
+    if state is None:
+        raise ModelError(f"{path} does not exist")
+    return state
+
+
