@@ -9,7 +9,7 @@
     ├── ModelError              the weights cannot be trusted: no card, wrong checksum, failed proof
     ├── ConfigurationError      a setting, option or configuration file is wrong
     ├── DataError               a manifest or data set cannot be used as it is
-    └── MissingExtraError       an optional dependency is needed; the message has its `pip install` line
+    └── MissingExtraError       an optional part is needed; the message has its `pip install`
 
 Errors are raised where they are known and caught at the edges: the command line, the
 server, and `Detector.images`, which turns an `InputError` into a report with a reason.
@@ -44,13 +44,13 @@ class InputError(UnmaskError):
 
 
 class UndecodableError(InputError):
-    """The bytes are empty, damaged, or not a picture or video at all."""
+    """The input is empty, damaged or cut short, or an array that is no RGB image."""
 
     code = "undecodable"
 
 
 class UnsupportedFormatError(InputError):
-    """The content is of a format that Unmask does not read."""
+    """By its content, whatever its name, the input is of no format that Unmask reads."""
 
     code = "unsupported_format"
 

@@ -22,7 +22,7 @@ Boxes = NDArray[np.float32]
 
 P_NET_CELL, P_NET_STRIDE = 12, 2
 MAX_PIXELS = 4_000_000
-"""Larger pictures are halved first: their faces of `min_face_px` are then found at half the size."""
+"""Larger pictures are halved first; their faces of `min_face_px` are then found at half that."""
 BORDER = 0.3
 """Of the shorter side, added round a picture that a face fills."""
 

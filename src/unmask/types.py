@@ -26,6 +26,7 @@ __all__ = [
     "Landmarks",
     "ModelCard",
     "ModelIdentity",
+    "Picture",
     "Prediction",
     "Quality",
     "Reason",
@@ -101,6 +102,24 @@ class Box:
             return 0.0
         shared = width * height
         return shared / (self.width * self.height + other.width * other.height - shared)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """A decoded file: its upright `pixels` and what the bytes told besides.
+
+    `format` is `JPEG`, `PNG`, `WEBP`, `AVIF`, `HEIF`, `GIF`, `BMP`, `TIFF`, or `ARRAY` for pixels
+    that came without a file; `sha256` and `n_bytes` are then None. `jpeg_quality` (1 to 100) is
+    an estimate, None where the file is no JPEG. `camera` has what the EXIF block claims of `make`,
+    `model`, `software` and `date`.
+    """
+
+    pixels: Image
+    format: str
+    sha256: str | None = None
+    n_bytes: int | None = None
+    jpeg_quality: int | None = None
+    camera: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,258 @@
+"""Stage 1: bytes -> upright RGB image. Every limit on what comes in lives here.
+
+The format is decided by content, never by name, and one decoder is asked: a file that begins as
+one thing and ends as another is read as what it begins as.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import PIL.Image
+from PIL.ExifTags import IFD, Base
+
+from unmask.errors import (
+    InputError,
+    TooLargeError,
+    UndecodableError,
+    UnreadableError,
+    UnsupportedFormatError,
+)
+from unmask.types import Image, Picture
+
+__all__ = ["read"]
+
+SIGNATURES = (
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"GIF87a", "GIF"),
+    (b"GIF89a", "GIF"),
+    (b"BM", "BMP"),
+    (b"II*\0", "TIFF"),
+    (b"MM\0*", "TIFF"),
+)
+AVIF_BRANDS = {b"avif", b"avis"}
+HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+
+UPRIGHT = {
+    2: PIL.Image.Transpose.FLIP_LEFT_RIGHT,
+    3: PIL.Image.Transpose.ROTATE_180,
+    4: PIL.Image.Transpose.FLIP_TOP_BOTTOM,
+    5: PIL.Image.Transpose.TRANSPOSE,
+    6: PIL.Image.Transpose.ROTATE_270,
+    7: PIL.Image.Transpose.TRANSVERSE,
+    8: PIL.Image.Transpose.ROTATE_90,
+}
+"""What each EXIF orientation needs to stand upright; 1 needs nothing."""
+
+CAMERA_TAGS = (
+    ("make", Base.Make),
+    ("model", Base.Model),
+    ("software", Base.Software),
+    ("date", Base.DateTime),
+    ("date", Base.DateTimeOriginal),
+)
+"""Where both are there, the date of the shot stands, not that of the last change."""
+
+LUMINANCE = np.array(
+    [
+        [16, 11, 10, 16, 24, 40, 51, 61],
+        [12, 12, 14, 19, 26, 58, 60, 55],
+        [14, 13, 16, 24, 40, 57, 69, 56],
+        [14, 17, 22, 29, 51, 87, 80, 62],
+        [18, 22, 37, 56, 68, 109, 103, 77],
+        [24, 35, 55, 64, 81, 104, 113, 92],
+        [49, 64, 78, 87, 103, 121, 120, 101],
+        [72, 92, 95, 98, 112, 100, 103, 99],
+    ]
+).ravel()
+"""The example luminance quantisation of the JPEG standard (ITU-T T.81, table K.1)."""
+
+
+def read(
+    source: str | Path | bytes | BinaryIO | Image,
+    *,
+    max_bytes: int = 50 * 1024 * 1024,
+    max_pixels: int = 40_000_000,
+) -> Picture:
+    """Decode a path, the bytes of a file, a binary stream, or take an array as it is.
+
+    Of an animation this is the first frame. Transparency is laid on white, 16 bits become 8,
+    CMYK, grey and palette become RGB; colour profiles are not applied.
+
+    Raises:
+        UnreadableError: the path is missing, a folder, or may not be read.
+        TooLargeError: more bytes or pixels than allowed; nothing was decoded.
+        UnsupportedFormatError: content of no format that is read here.
+        UndecodableError: empty, damaged or cut short; or an array of another shape or type.
+    """
+    if isinstance(source, np.ndarray):
+        return Picture(_checked(source, max_pixels), format="ARRAY")
+    data = _bytes(source, max_bytes)
+    name = _format(data)
+    try:
+        image = PIL.Image.open(io.BytesIO(data), formats=(name,))
+        _check_size(image.width, image.height, max_pixels)
+        image.load()
+        pixels = np.asarray(_rgb(_upright(image)))
+    except InputError:
+        raise
+    except (PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning) as error:
+        raise TooLargeError(_too_many_pixels("far more", max_pixels)) from error
+    # Pillow's decoders raise whatever damaged bytes make them trip over, from OSError to KeyError.
+    except Exception as error:
+        raise UndecodableError(
+            f"The file begins as {name} but is damaged or cut short; get a complete copy."
+        ) from error
+    return Picture(
+        pixels,
+        format=name,
+        sha256=hashlib.sha256(data).hexdigest(),
+        n_bytes=len(data),
+        jpeg_quality=_jpeg_quality(image),
+        camera=_camera(image),
+    )
+
+
+def _checked(array: Image, max_pixels: int) -> Image:
+    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3:
+        raise UndecodableError(
+            "Expected an RGB array of shape (height, width, 3) and dtype uint8, "
+            f"got shape {array.shape} and dtype {array.dtype}."
+        )
+    _check_size(array.shape[1], array.shape[0], max_pixels)
+    return array
+
+
+def _check_size(width: int, height: int, max_pixels: int) -> None:
+    if width * height == 0:
+        raise UndecodableError(f"The picture is empty: {width} x {height} pixels.")
+    if width * height > max_pixels:
+        raise TooLargeError(_too_many_pixels(f"{width} x {height}", max_pixels))
+
+
+def _too_many_pixels(size: str, max_pixels: int) -> str:
+    return f"At most {max_pixels:,} pixels are read, the picture has {size}; make it smaller."
+
+
+def _bytes(source: str | Path | bytes | BinaryIO, max_bytes: int) -> bytes:
+    """The whole file; reading stops one byte past the limit."""
+    try:
+        if isinstance(source, str | Path):
+            with Path(source).open("rb") as file:
+                data = file.read(max_bytes + 1)
+        else:
+            data = source if isinstance(source, bytes) else source.read(max_bytes + 1)
+    # A path with a null byte is a ValueError, and so is a closed stream.
+    except (OSError, ValueError) as error:
+        what = source if isinstance(source, str | Path) else "the stream"
+        reason = getattr(error, "strerror", None) or error
+        raise UnreadableError(f"Cannot read {what}: {reason}; expected a picture.") from error
+    except AttributeError:
+        data = None
+    if not isinstance(data, bytes):
+        raise UndecodableError(
+            "Expected a path, bytes, a stream opened in binary mode or an RGB array, "
+            f"got {type(source).__name__}."
+        )
+    if not data:
+        raise UndecodableError("The file is empty (0 bytes); get a complete copy.")
+    if len(data) > max_bytes:
+        raise TooLargeError(f"At most {max_bytes:,} bytes are read, the file has more.")
+    return data
+
+
+def _format(data: bytes) -> str:
+    """Pillow's name of the format that the first bytes announce."""
+    for signature, name in SIGNATURES:
+        if data.startswith(signature):
+            return name
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WEBP"
+    if data[4:8] == b"ftyp":
+        end = min(int.from_bytes(data[:4]), 256)
+        brands = {data[i : i + 4] for i in range(8, end, 4)}
+        if brands & AVIF_BRANDS:
+            return "AVIF"
+        if brands & HEIF_BRANDS:
+            return _heif()
+    raise UnsupportedFormatError(
+        "Expected a JPEG, PNG, WebP, AVIF, HEIC, GIF, BMP or TIFF picture; by its content the file "
+        "is none of them, whatever its name says. Convert it to one of them."
+    )
+
+
+def _heif() -> str:
+    try:
+        import pillow_heif
+    except ImportError as error:
+        raise UnsupportedFormatError(
+            'This is a HEIC picture; reading it needs: pip install "unmask[heic]"'
+        ) from error
+    pillow_heif.register_heif_opener()
+    return "HEIF"
+
+
+def _upright(image: PIL.Image.Image) -> PIL.Image.Image:
+    orientation = _exif(image, Base.Orientation)
+    return image.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else image
+
+
+def _rgb(image: PIL.Image.Image) -> PIL.Image.Image:
+    if image.mode in ("I", "F"):
+        raise UnsupportedFormatError(
+            "The picture has 32 bits per sample, of which none says what is white; "
+            "save it with 8 or 16."
+        )
+    if image.mode.startswith("I;16"):
+        # Pillow would clip all above 255 to white; for 16-bit colour it keeps the high byte too.
+        image = PIL.Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.has_transparency_data:
+        # White is what viewers and web pages show; the colours under full transparency are
+        # arbitrary and may hold another picture.
+        image = image.convert("RGBA")
+        opaque = PIL.Image.new("RGB", image.size, "white")
+        opaque.paste(image, mask=image)
+        return opaque
+    return image.convert("RGB")
+
+
+def _exif(image: PIL.Image.Image, tag: int) -> Any:
+    """The value of an EXIF tag, or None."""
+    # A damaged EXIF block raises almost anything, and must not cost the picture.
+    with suppress(Exception):
+        exif = image.getexif()
+        return exif.get(tag) or exif.get_ifd(IFD.Exif).get(tag)
+    return None
+
+
+def _camera(image: PIL.Image.Image) -> dict[str, str]:
+    camera = {}
+    for name, tag in CAMERA_TAGS:
+        value = _exif(image, tag)
+        if isinstance(value, str):
+            text = "".join(filter(str.isprintable, value)).strip()[:100]
+            if text:
+                camera[name] = text
+    return camera
+
+
+def _jpeg_quality(image: PIL.Image.Image) -> int | None:
+    """The IJG quality, 1 to 100, whose luminance table is nearest to the file's.
+
+    The tables are those of ITU-T T.81, annex K, scaled as the Independent JPEG Group's library
+    does (Kornblum 2008, Digital Investigation 5, S21). Exact for files of that library, an
+    estimate for cameras and programs with tables of their own.
+    """
+    table = getattr(image, "quantization", {}).get(0)
+    if table is None:
+        return None
+    quality = np.arange(1, 101)
+    percent = np.where(quality < 50, 5000 // quality, 200 - 2 * quality)
+    tables = np.clip((LUMINANCE * percent[:, None] + 50) // 100, 1, 255)
+    return int(quality[((tables - table) ** 2).sum(axis=1).argmin()])
