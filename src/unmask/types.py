@@ -188,6 +188,14 @@ class Heatmap:
     def empty(self) -> bool:
         return not bool(self.values.any())
 
+    def corners(self) -> NDArray[np.float64]:
+        """`(4, 2)` px of the image: the crop's corners, clockwise from its top left."""
+        square = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * self.crop_size
+        corners: NDArray[np.float64] = np.linalg.solve(
+            self.affine[:, :2], (square - self.affine[:, 2]).T
+        ).T
+        return corners
+
 
 @dataclass(frozen=True, slots=True)
 class Quality:
@@ -237,6 +245,7 @@ class ImageReport:
     `verdict` is `likely_fake` if any analysed face is, else `inconclusive` if any is, else
     `likely_real`; `headline_face` is the index of the face that decided. `width`, `height` and
     `format` are None where the picture could not be decoded; `detail` then says what to do.
+    `camera` is what the file claims of its origin, which anyone can change.
     """
 
     path: str | None
@@ -250,6 +259,7 @@ class ImageReport:
     format: str | None
     model: ModelIdentity
     timings_ms: Mapping[str, float]
+    camera: Mapping[str, str] = field(default_factory=dict)
     detail: str | None = None
 
     @property

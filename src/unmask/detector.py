@@ -1,0 +1,269 @@
+"""Stages 1 to 8 wired: a picture in, a report out. This is the one thing every way in calls.
+
+    bytes ─media→ Picture ─faces→ [Face] ─alignment→ [FaceCrop] ┬──────────→ network ─calibration→
+                                                 └─spectrum→ [Spectrum] ↗      └─heatmap→ Heatmap
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from unmask import media
+from unmask.alignment import align
+from unmask.calibration import calibrate, decide
+from unmask.errors import InputError, ModelError
+from unmask.faces import FaceDetector
+from unmask.heatmap import heatmap
+from unmask.network import GOLDEN_TOLERANCE, Network, NetworkOutput
+from unmask.quality import assess, is_too_small
+from unmask.settings import Settings
+from unmask.spectrum import SPECTRUM_ID, describe
+from unmask.types import (
+    Face,
+    FaceReport,
+    Image,
+    ImageReport,
+    ModelCard,
+    ModelIdentity,
+    Picture,
+    Prediction,
+    Quality,
+    Reason,
+    Verdict,
+)
+
+__all__ = ["Detector", "Source"]
+
+Source = str | Path | bytes | BinaryIO | Image | Picture
+"""A path, the bytes of a file, an open file, an `(H, W, 3)` uint8 RGB array, or a read picture."""
+
+MAX_BATCH = 16
+"""Faces the network scores at once: a crowd must not cost memory without bound."""
+
+
+class Detector:
+    """Finds and judges every face of a picture.
+
+    `model` is a weights file made by `unmask export`; without it the one that ships is used.
+
+    Raises:
+        ModelError: the weights cannot be trusted, or fail their proof on this machine.
+    """
+
+    def __init__(self, model: Path | None = None, *, threads: int = 0) -> None:
+        self._settings = Settings.model_construct()
+        self._network = Network(model, threads=threads)
+        self._faces = FaceDetector(threads=threads)
+        self._prove()
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Detector:
+        """The detector that `UNMASK_*` asks for."""
+        detector = cls(settings.model, threads=settings.threads)
+        detector._settings = settings
+        return detector
+
+    @property
+    def card(self) -> ModelCard:
+        return self._network.card
+
+    @property
+    def identity(self) -> ModelIdentity:
+        return self._network.identity
+
+    def image(self, source: Source, *, heatmaps: bool = True) -> ImageReport:
+        """Judge one picture.
+
+        Raises:
+            InputError: it cannot be read; `code` says why and the message what to do.
+        """
+        clock = _Clock()
+        with clock("media"):
+            picture = self.read(source)
+        path = str(source) if isinstance(source, str | Path) else None
+        with clock("faces"):
+            faces = self._faces.detect(picture.pixels)
+        reports = self._judge(picture, faces, clock, heatmaps=heatmaps)
+        verdict, reason, headline = _summarise(reports)
+        return ImageReport(
+            path=path,
+            sha256=picture.sha256,
+            verdict=verdict,
+            reason=reason,
+            faces=tuple(reports),
+            headline_face=headline,
+            width=picture.pixels.shape[1],
+            height=picture.pixels.shape[0],
+            format=picture.format,
+            model=self.identity,
+            timings_ms=clock.timings_ms,
+            camera=picture.camera,
+        )
+
+    def images(self, sources: Iterable[Source], *, heatmaps: bool = False) -> Iterator[ImageReport]:
+        """Judge many pictures, in order. One that cannot be read is reported, not raised."""
+        for source in sources:
+            try:
+                yield self.image(source, heatmaps=heatmaps)
+            except InputError as error:
+                yield self.refusal(source, error)
+
+    def crops(self, crops: Sequence[Image]) -> list[Prediction]:
+        """Score pictures that are face crops already, without looking for faces.
+
+        For evaluation on data sets of crops; each is `(S, S, 3)` uint8 RGB, S as the card says.
+        """
+        predictions: list[Prediction] = []
+        for start in range(0, len(crops), MAX_BATCH):
+            batch = crops[start : start + MAX_BATCH]
+            output = self._network.run(batch, [describe(crop) for crop in batch])
+            predictions += self._predictions(output)
+        return predictions
+
+    def read(self, source: Source) -> Picture:
+        """Decode a source within this detector's limits; a read picture is returned as it is."""
+        if isinstance(source, Picture):
+            return source
+        settings = self._settings
+        return media.read(
+            source, max_bytes=settings.max_image_bytes, max_pixels=settings.max_image_pixels
+        )
+
+    def refusal(self, source: Source, error: InputError) -> ImageReport:
+        """The report of a picture that could not be read."""
+        return ImageReport(
+            path=str(source) if isinstance(source, str | Path) else None,
+            sha256=None,
+            verdict=Verdict.NOT_ANALYSED,
+            reason=Reason(error.code),
+            faces=(),
+            headline_face=None,
+            width=None,
+            height=None,
+            format=None,
+            model=self.identity,
+            timings_ms={},
+            detail=str(error),
+        )
+
+    def _judge(
+        self, picture: Picture, faces: Sequence[Face], clock: _Clock, *, heatmaps: bool
+    ) -> list[FaceReport]:
+        card = self.card
+        with clock("alignment"):
+            crops = [
+                align(picture.pixels, face, size=card.input_size, margin=card.crop_margin)
+                for face in faces
+            ]
+        with clock("quality"):
+            qualities = [
+                assess(face, crop, card.quality_rules, jpeg_quality=picture.jpeg_quality)
+                for face, crop in zip(faces, crops, strict=True)
+            ]
+        scored = [i for i, face in enumerate(faces) if not is_too_small(face, card.quality_rules)]
+        reports = [
+            FaceReport(face, Verdict.NOT_ANALYSED, Reason.FACE_TOO_SMALL, None, quality)
+            for face, quality in zip(faces, qualities, strict=True)
+        ]
+        for start in range(0, len(scored), MAX_BATCH):
+            batch = scored[start : start + MAX_BATCH]
+            with clock("spectrum"):
+                spectra = [describe(crops[i]) for i in batch]
+            with clock("network"):
+                output = self._network.run([crops[i].pixels for i in batch], spectra)
+            with clock("heatmap"):
+                maps = [
+                    heatmap(cam, crops[i]) if heatmaps else None
+                    for cam, i in zip(output.cams, batch, strict=True)
+                ]
+            for i, prediction, one, spectrum in zip(
+                batch, self._predictions(output), maps, spectra, strict=True
+            ):
+                verdict, reason = self._verdict(prediction, qualities[i])
+                reports[i] = FaceReport(
+                    faces[i], verdict, reason, prediction, qualities[i], one, spectrum
+                )
+        return reports
+
+    def _predictions(self, output: NetworkOutput) -> list[Prediction]:
+        probabilities = calibrate(output.logits, self.card.calibration)
+        return [
+            Prediction(
+                float(logit), float(p), {"spatial": float(spatial), "frequency": float(frequency)}
+            )
+            for logit, p, (spatial, frequency) in zip(
+                output.logits, probabilities, output.contributions, strict=True
+            )
+        ]
+
+    def _verdict(
+        self, prediction: Prediction, quality: Quality
+    ) -> tuple[Verdict, Reason | None]:
+        """The thresholds decide, unless the face is unlike those the thresholds were set on."""
+        if quality.reasons:
+            return Verdict.INCONCLUSIVE, quality.reasons[0]
+        verdict = decide(prediction.p_fake, self.card.thresholds)
+        between = verdict is Verdict.INCONCLUSIVE
+        return verdict, Reason.BETWEEN_THRESHOLDS if between else None
+
+    def _prove(self) -> None:
+        """Score the card's golden samples: a changed library or processor must not go unnoticed."""
+        if self.card.spectrum_id != SPECTRUM_ID:
+            message = f"The model was trained on the spectrum {self.card.spectrum_id!r}, this"
+            raise ModelError(f"{message} version computes {SPECTRUM_ID!r}; export it anew.")
+        samples = self._network.golden()
+        predictions = self.crops([crop for crop, _ in samples])
+        for (_, expected), prediction in zip(samples, predictions, strict=True):
+            if not abs(prediction.logit - expected) <= GOLDEN_TOLERANCE:
+                raise ModelError(
+                    f"The model {self.identity.name} fails its proof on this machine: a golden "
+                    f"sample scored {prediction.logit:.4f} instead of {expected:.4f}. Its answers "
+                    "cannot be trusted; check the versions of onnxruntime, numpy and pillow."
+                )
+
+
+class _Clock:
+    """Milliseconds per stage, in `timings_ms`."""
+
+    def __init__(self) -> None:
+        self.timings_ms: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        elapsed_ms = (time.perf_counter() - started) * 1000
+        self.timings_ms[stage] = round(self.timings_ms.get(stage, 0.0) + elapsed_ms, 3)
+
+
+def _summarise(
+    faces: Sequence[FaceReport],
+) -> tuple[Verdict, Reason | None, int | None]:
+    """The picture's verdict, its reason, and the index of the face that decided.
+
+    Fake if any face is, else inconclusive if any is, else real. Of the faces with that verdict
+    the one with the highest probability decides.
+    """
+    if not faces:
+        return Verdict.NOT_ANALYSED, Reason.NO_FACE, None
+    for verdict in (Verdict.LIKELY_FAKE, Verdict.INCONCLUSIVE, Verdict.LIKELY_REAL):
+        candidates = [
+            (face.prediction.p_fake, i)
+            for i, face in enumerate(faces)
+            if face.verdict is verdict and face.prediction is not None
+        ]
+        if not candidates:
+            continue
+        headline = max(candidates)[1]
+        reason = faces[headline].reason
+        if reason is None and any(face.prediction is None for face in faces):
+            reason = Reason.SOME_FACES_NOT_ANALYSED
+        return verdict, reason, headline
+    largest = int(np.argmax([face.face.box.side for face in faces]))
+    return Verdict.NOT_ANALYSED, faces[largest].reason, None

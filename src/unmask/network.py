@@ -1,0 +1,181 @@
+"""Stage 5: crops and spectra -> logits, Grad-CAM maps and branch ablations, on ONNX Runtime.
+
+A weights file is trusted only with its checksum in the `SHA256SUMS` beside it, with a valid card
+in its metadata, and after it gave the known scores of the card's golden samples on this machine.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import hashlib
+import io
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, cast, get_type_hints
+
+import numpy as np
+import onnxruntime
+import PIL.Image
+from numpy.typing import NDArray
+
+from unmask.errors import ModelError
+from unmask.types import Image, ModelCard, ModelIdentity, Spectrum
+
+__all__ = ["CARD_KEY", "CHECKSUMS", "GOLDEN_TOLERANCE", "Network", "NetworkOutput", "parse_card"]
+
+CARD_KEY = "unmask.card"
+CHECKSUMS = "SHA256SUMS"
+SHIPPED = "unmask-xception.onnx"
+GOLDEN_TOLERANCE = 0.02
+"""Largest accepted difference of a golden logit: processors round differently, models do not."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NetworkOutput:
+    """For N crops: `logits` (N,) fake minus real, `cams` (N, h, w) non-negative, and
+    `contributions` (N, 2), how much the logit falls without the spatial and the frequency branch.
+    """
+
+    logits: NDArray[np.float32]
+    cams: NDArray[np.float32]
+    contributions: NDArray[np.float32]
+
+
+class Network:
+    """A proven model: `card`, `identity`, and `run`."""
+
+    def __init__(self, path: Path | None = None, *, threads: int = 0) -> None:
+        """Load the weights that ship, or those of `path`.
+
+        Raises:
+            ModelError: no such file, no or wrong checksum, no valid card.
+        """
+        file = path or Path(str(files("unmask.weights").joinpath(SHIPPED)))
+        self.identity, self.card, self._session = _load(file, threads)
+
+    def run(self, crops: Sequence[Image], spectra: Sequence[Spectrum]) -> NetworkOutput:
+        """Score N crops `(S, S, 3)` uint8 RGB with their spectra, S as the card says."""
+        size = self.card.input_size
+        if not crops:
+            empty = np.empty(0, np.float32)
+            return NetworkOutput(empty, empty.reshape(0, 1, 1), empty.reshape(0, 2))
+        for crop in crops:
+            if crop.shape != (size, size, 3) or crop.dtype != np.uint8:
+                got = f"{crop.shape} {crop.dtype}"
+                raise ValueError(f"a crop is ({size}, {size}, 3) uint8 RGB, not {got}")
+        feed = {"crops": np.stack(crops), "spectra": np.stack([s.vector for s in spectra])}
+        logits, cams, ablated = cast(list[NDArray[np.float32]], self._session.run(OUTPUTS, feed))
+        margin = logits[:, 1] - logits[:, 0]
+        return NetworkOutput(margin, cams, margin[:, None] - ablated)
+
+    def golden(self) -> list[tuple[Image, float]]:
+        """The card's golden samples: each a crop and its known logit."""
+        return [
+            (_decode_png(sample["png"], self.card), float(sample["logit"]))
+            for sample in self.card.golden
+        ]
+
+
+OUTPUTS = ["logits", "cam", "ablated"]
+
+
+def _load(
+    path: Path, threads: int
+) -> tuple[ModelIdentity, ModelCard, onnxruntime.InferenceSession]:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"The model {path} cannot be read: {error.strerror}.") from error
+    sha256 = hashlib.sha256(data).hexdigest()
+    _check_sum(path, sha256)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    try:
+        session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    # ONNX Runtime has no public error class of its own; whatever it raises means the same here.
+    except Exception as error:
+        raise ModelError(f"{path} is no model that ONNX Runtime can load: {error}") from error
+    text = session.get_modelmeta().custom_metadata_map.get(CARD_KEY)
+    if text is None:
+        raise ModelError(f"{path} has no model card; only files made by unmask export are run.")
+    card = parse_card(text)
+    names = [output.name for output in session.get_outputs()]
+    if names != OUTPUTS:
+        raise ModelError(f"{path} has the outputs {names}, expected {OUTPUTS}.")
+    return ModelIdentity(card.name, card.version, sha256), card, session
+
+
+def _check_sum(path: Path, sha256: str) -> None:
+    sums = path.parent / CHECKSUMS
+    try:
+        lines = [line.split() for line in sums.read_text().splitlines()]
+    except OSError as error:
+        message = f"The model {path.name} needs its checksum in {sums}, which cannot be read;"
+        raise ModelError(f"{message} unmask export writes it.") from error
+    known = {name: digest for digest, name in (line for line in lines if len(line) == 2)}
+    if path.name not in known:
+        raise ModelError(f"{sums} has no line for {path.name}; unmask export writes it.")
+    if known[path.name] != sha256:
+        message = f"{path} is not the file its checksum was made of: damaged or exchanged."
+        raise ModelError(f"{message} Expected {known[path.name]}, got {sha256}.")
+
+
+def parse_card(text: str) -> ModelCard:
+    """The card of a JSON text.
+
+    Raises:
+        ModelError: not JSON, a field is missing, unknown, or of a wrong kind.
+    """
+    try:
+        values = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ModelError(f"The model card is not valid JSON: {error}.") from error
+    names = {field.name for field in dataclasses.fields(ModelCard)}
+    if not isinstance(values, dict) or values.keys() != names:
+        given = values.keys() if isinstance(values, dict) else set()
+        wrong = sorted(names ^ given)
+        raise ModelError(f"The model card lacks or does not know: {', '.join(wrong)}.")
+    kinds: dict[str, Any] = get_type_hints(ModelCard)
+    for name, kind in kinds.items():
+        value = values[name]
+        simple = {str: str, int: int, float: (int, float)}.get(kind)
+        if simple is not None and not isinstance(value, simple):
+            raise ModelError(f"The model card's {name} is {value!r}, expected {kind.__name__}.")
+        if simple is None and not isinstance(value, dict | list):
+            raise ModelError(f"The model card's {name} is {value!r}.")
+    for name in ("branches", "classes", "golden"):
+        values[name] = tuple(values[name])
+    card = ModelCard(**values)
+    _check_card(card)
+    return card
+
+
+def _check_card(card: ModelCard) -> None:
+    if card.classes != ("real", "fake"):
+        raise ModelError(f"The model's classes are {card.classes}, expected ('real', 'fake').")
+    low, high = _number(card.thresholds, "likely_real"), _number(card.thresholds, "likely_fake")
+    if not 0 <= low <= high <= 1:
+        raise ModelError(f"The model's thresholds {low} and {high} are not in order within 0 to 1.")
+    if not card.golden:
+        raise ModelError("The model card has no golden sample; the model cannot prove itself.")
+
+
+def _number(values: Mapping[str, Any], name: str) -> float:
+    value = values.get(name)
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        raise ModelError(f"The model card's threshold {name} is {value!r}, expected a number.")
+    return float(value)
+
+
+def _decode_png(text: str, card: ModelCard) -> Image:
+    with PIL.Image.open(io.BytesIO(base64.b64decode(text)), formats=["PNG"]) as picture:
+        pixels: Image = np.asarray(picture.convert("RGB"))
+    if pixels.shape != (card.input_size, card.input_size, 3):
+        raise ModelError(f"A golden sample of the card is {pixels.shape}.")
+    return pixels
