@@ -28,7 +28,7 @@ BORDER = 0.3
 
 
 class FaceDetector:
-    """Find faces of at least `min_face_px`, best first.
+    """Find faces from about `min_face_px` on (some down to half of it), best first.
 
     `pyramid_factor` is the step of the image pyramid; `thresholds` are the least scores of P-Net,
     R-Net and O-Net. The four non-maximum suppressions are those of the authors' code: 0.5 within
@@ -86,8 +86,6 @@ class FaceDetector:
             level = means.resized(int(means.height * scale + 1), int(means.width * scale + 1))
             scores, shifts = self._p_net.run(None, {"image": level[None]})
             rows, columns = np.nonzero(scores[0] >= self.thresholds[0])
-            if not len(rows):
-                continue
             score = scores[0, rows, columns]
             corner = np.stack([columns, rows], axis=1) * P_NET_STRIDE
             cell = np.concatenate([corner + 1, corner + P_NET_CELL], axis=1).astype(np.float32)
