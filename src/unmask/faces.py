@@ -139,7 +139,8 @@ class FaceDetector:
 
 def _fills(box: Box, image: Image) -> bool:
     """Whether a face is nearly as large as its picture, or larger."""
-    return box.side > 0.95 * min(image.shape[:2])
+    shorter_side: int = min(image.shape[:2])
+    return box.side > 0.95 * shorter_side
 
 
 def _moved(face: Face, by_px: float) -> Face:
@@ -182,7 +183,8 @@ class _AreaMeans:
         strips = self._table[rows[1]] - self._table[rows[0]]
         sums = strips[:, columns[1]] - strips[:, columns[0]]
         counts = np.outer(rows[1] - rows[0], columns[1] - columns[0])
-        return sums.astype(np.float32) / counts[:, :, None].astype(np.float32)
+        means: NDArray[np.float32] = sums.astype(np.float32) / counts[:, :, None].astype(np.float32)
+        return means
 
 
 def _windows(start: int, end: int, target: int) -> NDArray[np.intp]:
@@ -227,7 +229,8 @@ def _session(name: str, threads: int) -> onnxruntime.InferenceSession:
 def _shift(boxes: Boxes, shift: NDArray[np.float32], *, inclusive: int = 1) -> Boxes:
     """Move each corner by the regressed fraction of the box's size."""
     size = boxes[:, 2:] - boxes[:, :2] + inclusive
-    return boxes + shift * np.concatenate([size, size], axis=1)
+    moved: Boxes = boxes + shift * np.concatenate([size, size], axis=1)
+    return moved
 
 
 def _square(boxes: Boxes) -> Boxes:
