@@ -28,7 +28,7 @@ BORDER = 0.3
 
 
 class FaceDetector:
-    """Find faces of at least `min_face_px`, best first.
+    """Find faces from about `min_face_px` on (some down to half of it), best first.
 
     `pyramid_factor` is the step of the image pyramid; `thresholds` are the least scores of P-Net,
     R-Net and O-Net. The four non-maximum suppressions are those of the authors' code: 0.5 within
@@ -86,8 +86,6 @@ class FaceDetector:
             level = means.resized(int(means.height * scale + 1), int(means.width * scale + 1))
             scores, shifts = self._p_net.run(None, {"image": level[None]})
             rows, columns = np.nonzero(scores[0] >= self.thresholds[0])
-            if not len(rows):
-                continue
             score = scores[0, rows, columns]
             corner = np.stack([columns, rows], axis=1) * P_NET_STRIDE
             cell = np.concatenate([corner + 1, corner + P_NET_CELL], axis=1).astype(np.float32)
@@ -141,7 +139,8 @@ class FaceDetector:
 
 def _fills(box: Box, image: Image) -> bool:
     """Whether a face is nearly as large as its picture, or larger."""
-    return box.side > 0.95 * min(image.shape[:2])
+    shorter_side: int = min(image.shape[:2])
+    return box.side > 0.95 * shorter_side
 
 
 def _moved(face: Face, by_px: float) -> Face:
@@ -184,7 +183,8 @@ class _AreaMeans:
         strips = self._table[rows[1]] - self._table[rows[0]]
         sums = strips[:, columns[1]] - strips[:, columns[0]]
         counts = np.outer(rows[1] - rows[0], columns[1] - columns[0])
-        return sums.astype(np.float32) / counts[:, :, None].astype(np.float32)
+        means: NDArray[np.float32] = sums.astype(np.float32) / counts[:, :, None].astype(np.float32)
+        return means
 
 
 def _windows(start: int, end: int, target: int) -> NDArray[np.intp]:
@@ -229,7 +229,8 @@ def _session(name: str, threads: int) -> onnxruntime.InferenceSession:
 def _shift(boxes: Boxes, shift: NDArray[np.float32], *, inclusive: int = 1) -> Boxes:
     """Move each corner by the regressed fraction of the box's size."""
     size = boxes[:, 2:] - boxes[:, :2] + inclusive
-    return boxes + shift * np.concatenate([size, size], axis=1)
+    moved: Boxes = boxes + shift * np.concatenate([size, size], axis=1)
+    return moved
 
 
 def _square(boxes: Boxes) -> Boxes:

@@ -5,12 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AliasChoices, Field, ValidationError
+from pydantic import AliasChoices, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from unmask.errors import ConfigurationError
 
 __all__ = ["Settings", "load_settings"]
+
+
+def _split(value: object) -> object:
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
 
 
 class Settings(BaseSettings):
@@ -34,7 +40,7 @@ class Settings(BaseSettings):
     max_batch_files: int = Field(100, gt=0, description="most files of one batch request")
     max_concurrent: int = Field(2, gt=0, description="analyses that may run at once in a server")
     max_queued: int = Field(16, ge=0, description="requests that may wait; more get 503")
-    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+    cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
         (),
         validation_alias=AliasChoices("UNMASK_CORS_ORIGINS", "CORS_ORIGINS"),
         description="comma-separated origins allowed to call the API; none by default",
@@ -52,6 +58,16 @@ def load_settings(**overrides: object) -> Settings:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
         first = error.errors()[0]
-        name = first["loc"][0] if first["loc"] else "settings"
-        message = f"{name}: {first['msg']} (got {first.get('input')!r})"
+        message = f"{_variables(first['loc'])}: {first['msg']} (got {first.get('input')!r})"
         raise ConfigurationError(message) from error
+
+
+def _variables(location: tuple[int | str, ...]) -> str:
+    """What a reader can set to mend an error at `location`: a field, or its first alias."""
+    name = str(location[0])
+    for field in Settings.model_fields.values():
+        if isinstance(field.validation_alias, AliasChoices):
+            choices = [str(choice) for choice in field.validation_alias.choices]
+            if name in choices:
+                return " or ".join(choices)
+    return f"UNMASK_{name.upper()}"

@@ -1,0 +1,91 @@
+"""The environment in, settings out, or an error that names the variable."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from unmask.errors import ConfigurationError
+from unmask.settings import Settings, load_settings
+
+SPEC_NAMES = {"MODEL_PATH", "MAX_FILE_SIZE", "CORS_ORIGINS"}
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("UNMASK_") or name in SPEC_NAMES:
+            monkeypatch.delenv(name)
+
+
+def test_defaults() -> None:
+    settings = load_settings()
+    assert settings.model is None
+    assert settings.max_image_bytes == 50 * 1024 * 1024
+    assert settings.max_image_pixels == 40_000_000
+    assert settings.cors_origins == ()
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "field", "value"),
+    [
+        ("UNMASK_MODEL", "weights.onnx", "model", Path("weights.onnx")),
+        ("MODEL_PATH", "weights.onnx", "model", Path("weights.onnx")),
+        ("UNMASK_MAX_IMAGE_BYTES", "1000", "max_image_bytes", 1000),
+        ("MAX_FILE_SIZE", "1000", "max_image_bytes", 1000),
+        ("UNMASK_CORS_ORIGINS", "https://a.example", "cors_origins", ("https://a.example",)),
+        (
+            "CORS_ORIGINS",
+            "https://a.example, https://b.example,",
+            "cors_origins",
+            ("https://a.example", "https://b.example"),
+        ),
+        ("CORS_ORIGINS", "", "cors_origins", ()),
+        ("UNMASK_THREADS", "2", "threads", 2),
+        ("UNMASK_LOG_FILE_NAMES", "true", "log_file_names", True),
+    ],
+)
+def test_variables(
+    variable: str, text: str, field: str, value: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, text)
+    assert getattr(load_settings(), field) == value
+
+
+def test_our_name_goes_before_the_specifications(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAX_FILE_SIZE", "1")
+    monkeypatch.setenv("UNMASK_MAX_IMAGE_BYTES", "2")
+    assert load_settings().max_image_bytes == 2
+
+
+def test_an_argument_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNMASK_THREADS", "2")
+    monkeypatch.setenv("MAX_FILE_SIZE", "1")
+    settings = load_settings(threads=3, max_image_bytes=7)
+    assert (settings.threads, settings.max_image_bytes) == (3, 7)
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        ("MAX_FILE_SIZE", "50MB"),
+        ("UNMASK_MAX_IMAGE_BYTES", "0"),
+        ("UNMASK_THREADS", "-1"),
+        ("UNMASK_MAX_QUEUED", "many"),
+        ("UNMASK_LOG_FILE_NAMES", "maybe"),
+    ],
+)
+def test_a_wrong_value_is_an_error_that_names_the_variable(
+    variable: str, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, text)
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings()
+    assert variable in str(caught.value)
+    assert repr(text) in str(caught.value)
+
+
+def test_every_setting_is_described() -> None:
+    assert all(field.description for field in Settings.model_fields.values())
