@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     )
     max_image_pixels: int = Field(40_000_000, gt=0, description="largest picture, in pixels")
     max_batch_files: int = Field(100, gt=0, description="most files of one batch request")
+    max_batch_bytes: int = Field(
+        512 * 1024 * 1024, gt=0, description="largest batch request, in bytes"
+    )
     max_concurrent: int = Field(2, gt=0, description="analyses that may run at once in a server")
     max_queued: int = Field(16, ge=0, description="requests that may wait; more get 503")
     cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(

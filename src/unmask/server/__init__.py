@@ -1,1 +1,5 @@
-"""The REST API and the page it serves. Flask lives only here."""
+"""The REST API and the page. Flask lives only here."""
+
+from unmask.server.app import create_app, n_threads, openapi_document, serve
+
+__all__ = ["create_app", "n_threads", "openapi_document", "serve"]

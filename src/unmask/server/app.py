@@ -1,0 +1,144 @@
+"""The application: a table of contents of the server, and its start."""
+
+from __future__ import annotations
+
+import logging
+from importlib import resources
+from importlib.metadata import version
+from typing import Any
+
+import waitress
+from flask import Flask, Response, render_template, request
+from flask_cors import CORS
+from flask_openapi.openapi import OpenAPI
+
+from unmask.detector import Detector
+from unmask.server import page, problems, requestlog
+from unmask.server.admission import Admission
+from unmask.server.api import Service, api
+from unmask.server.schemas import Problem
+from unmask.settings import Settings, load_settings
+
+__all__ = ["create_app", "n_threads", "openapi_document", "serve"]
+
+# What a multipart form may add to the bytes of its files.
+FORM_OVERHEAD_BYTES = 64 * 1024
+
+
+def create_app(settings: Settings | None = None, detector: Detector | None = None) -> Flask:
+    """The server, its model loaded and proven.
+
+    Raises:
+        ConfigurationError: an environment variable has a value that does not fit.
+        ModelError: the weights cannot be trusted; a server without them must not start.
+    """
+    settings = settings or load_settings()
+    detector = detector or Detector(settings.model, threads=settings.threads)
+    admission = Admission(settings.max_concurrent, settings.max_queued)
+
+    app = _documented_app()
+    app.extensions["unmask"] = Service(settings, detector, admission)
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.config["MAX_FORM_PARTS"] = 2 * settings.max_batch_files + 100
+    requestlog.register(app, file_names=settings.log_file_names)
+    _limit_bodies(app, settings)
+    problems.register(app)
+    site = page.load(resources.files("unmask.server") / "static")
+    page.register(app, site)
+    _document(app)
+    _harden(app)
+    if settings.cors_origins:
+        CORS(app, origins=list(settings.cors_origins), expose_headers=["Retry-After"])
+    return app
+
+
+def serve(host: str, port: int, settings: Settings | None = None) -> None:
+    """Serve on `host` and `port` until interrupted; one process, one model in memory.
+
+    Raises:
+        ConfigurationError: as `create_app`, or the address cannot be had.
+        ModelError: as `create_app`.
+    """
+    settings = settings or load_settings()
+    app = create_app(settings)
+    # Its warnings of a deep queue say what /ready and the 503 answers say better.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    waitress.serve(
+        app,
+        host=host,
+        port=port,
+        threads=n_threads(settings),
+        ident=None,
+        max_request_body_size=max(settings.max_image_bytes, settings.max_batch_bytes)
+        + FORM_OVERHEAD_BYTES,
+        _quiet=True,
+    )
+
+
+def n_threads(settings: Settings) -> int:
+    """How many threads a server needs: one per place in line, and some that are always free.
+
+    With fewer, requests would wait where nobody can tell them to come back later, and /health
+    behind them.
+    """
+    return settings.max_concurrent + settings.max_queued + 4
+
+
+def openapi_document() -> dict[str, Any]:
+    """The OpenAPI 3.1 document, without loading a model."""
+    return _documented_app().api_doc
+
+
+def _documented_app() -> OpenAPI:
+    app = OpenAPI(
+        "unmask.server",
+        info={
+            "title": "Unmask",
+            "version": version("unmask"),
+            "summary": "Says, per face, whether a photo was manipulated, how sure it is, "
+            "what it could not judge, and why.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        # Every route documents a `default` failure, so none gets flask-openapi's own.
+        validation_error_status="default",
+        validation_error_model=Problem,
+        validation_error_callback=problems.refuse_invalid,
+        doc_ui=False,
+        static_folder=None,
+    )
+    app.openapi_version = "3.1.0"
+    app.register_api(api)
+    return app
+
+
+def _limit_bodies(app: Flask, settings: Settings) -> None:
+    limits = {
+        "api.detect_image": settings.max_image_bytes + FORM_OVERHEAD_BYTES,
+        "api.detect_batch": settings.max_batch_bytes + FORM_OVERHEAD_BYTES,
+    }
+
+    @app.before_request
+    def limit_body() -> None:
+        request.max_content_length = limits.get(request.endpoint or "", FORM_OVERHEAD_BYTES)
+
+
+def _document(app: OpenAPI) -> None:
+    @app.route("/openapi.json")
+    def openapi_json() -> dict[str, Any]:
+        return app.api_doc
+
+    @app.route("/api/docs")
+    def api_docs() -> str:
+        return render_template("docs.html", document=app.api_doc, problems=problems.PROBLEMS)
+
+
+def _harden(app: Flask) -> None:
+    plain = page.policy("")
+
+    @app.after_request
+    def add_headers(response: Response) -> Response:
+        response.headers.setdefault("Content-Security-Policy", plain)
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["X-Frame-Options"] = "DENY"
+        response.headers["Referrer-Policy"] = "no-referrer"
+        return response

@@ -1,0 +1,145 @@
+"""Every way a request can fail: one table of codes, one shape of answer (RFC 9457)."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+from flask import Flask, Response, g, jsonify, request
+from pydantic import ValidationError
+from werkzeug.exceptions import HTTPException
+
+from unmask.errors import UnmaskError
+
+__all__ = [
+    "PROBLEMS",
+    "Kind",
+    "RequestError",
+    "on_http_exception",
+    "problem",
+    "refuse_invalid",
+    "register",
+    "respond",
+]
+
+log = logging.getLogger(__name__)
+
+
+class Kind(NamedTuple):
+    """A kind of problem: its HTTP status and a title that never changes."""
+
+    status: HTTPStatus
+    title: str
+
+
+PROBLEMS = {
+    "missing_field": Kind(HTTPStatus.BAD_REQUEST, "No file in the expected field"),
+    "invalid_request": Kind(HTTPStatus.BAD_REQUEST, "The request is not what was expected"),
+    "not_found": Kind(HTTPStatus.NOT_FOUND, "There is nothing at this address"),
+    "method_not_allowed": Kind(HTTPStatus.METHOD_NOT_ALLOWED, "This address has other methods"),
+    "too_large": Kind(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Over a limit of size"),
+    "too_many_files": Kind(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Too many files at once"),
+    "unsupported_format": Kind(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "A format Unmask does not read"),
+    "undecodable": Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "The file is damaged or no picture"),
+    "unreadable": Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "The file could not be read"),
+    "internal": Kind(HTTPStatus.INTERNAL_SERVER_ERROR, "Unmask failed"),
+    "busy": Kind(HTTPStatus.SERVICE_UNAVAILABLE, "Too many analyses at once"),
+}
+"""The codes are public and stable. Those of an `InputError` are its own."""
+
+_CODE_OF_STATUS = {
+    HTTPStatus.NOT_FOUND: "not_found",
+    HTTPStatus.METHOD_NOT_ALLOWED: "method_not_allowed",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too_large",
+}
+
+
+class RequestError(UnmaskError):
+    """A request the server refuses; `code` is a key of `PROBLEMS`."""
+
+    def __init__(self, code: str, message: str, *, retry_after_s: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.retry_after_s = retry_after_s
+
+
+def problem(code: str, detail: str) -> dict[str, Any]:
+    """The body of a failure: RFC 9457, and `error` and `details` as the specification has them."""
+    status, title = PROBLEMS[code]
+    return {
+        "type": f"/api/docs#{code}",
+        "title": title,
+        "status": status.value,
+        "detail": detail,
+        "instance": request.path,
+        "code": code,
+        "error": title,
+        "details": detail,
+    }
+
+
+def refuse_invalid(error: ValidationError) -> None:
+    """Turn what is wrong with a form or a query into a `RequestError` that says what came."""
+    first = error.errors()[0]
+    name = str(first["loc"][0]) if first["loc"] else "request"
+    if name not in ("file", "files[]"):
+        raise RequestError("invalid_request", f"{name}: {first['msg']}, got {first['input']!r}.")
+    files = [field for field, file in request.files.items() if file.filename]
+    raise RequestError(
+        "missing_field",
+        f"Expected multipart/form-data with a file in the field {name!r}. "
+        f"Came: {request.mimetype or 'no content type'}, files in the fields {files}, "
+        f"text in the fields {list(request.form)}.",
+    )
+
+
+def register(app: Flask) -> None:
+    """Answer every failure of `app` with a problem; a stack trace goes to the log only."""
+    app.register_error_handler(UnmaskError, _on_unmask_error)
+    app.register_error_handler(HTTPException, on_http_exception)
+    app.register_error_handler(Exception, _on_bug)
+
+
+def respond(code: str, detail: str) -> Response:
+    """A failure as a response; its code goes to the log too."""
+    body = problem(code, detail)
+    g.outcome = {"code": code}
+    response = jsonify(body)
+    response.status_code = body["status"]
+    response.mimetype = "application/problem+json"
+    return response
+
+
+def _on_unmask_error(error: UnmaskError) -> Response:
+    if error.code not in PROBLEMS:
+        return _on_bug(error)
+    response = respond(error.code, str(error))
+    if isinstance(error, RequestError) and error.retry_after_s is not None:
+        response.headers["Retry-After"] = str(error.retry_after_s)
+    return response
+
+
+def on_http_exception(error: HTTPException) -> Response | HTTPException:
+    """What Flask itself refuses, as a problem."""
+    if error.code is None or error.code < 400:
+        return error  # a redirect
+    if error.code >= 500:
+        return _on_bug(error)
+    code = _CODE_OF_STATUS.get(HTTPStatus(error.code), "invalid_request")
+    allowed = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
+    details = {
+        "not_found": "All routes are listed at /api/docs.",
+        "method_not_allowed": f"{request.method} came; this address has {allowed}.",
+        "too_large": f"The body of this request may have at most {request.max_content_length} "
+        "bytes, and no part but a file more than a few kB.",
+    }
+    response = respond(code, details.get(code, error.description or ""))
+    if allowed:
+        response.headers["Allow"] = allowed
+    return response
+
+
+def _on_bug(error: Exception) -> Response:
+    log.error("request failed", exc_info=error)
+    return respond("internal", "The request could not be answered; the cause is in the log.")
