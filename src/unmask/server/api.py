@@ -55,7 +55,12 @@ def problems(*codes: str) -> ResponseDict:
     }
 
 
-api = APIBlueprint("api", __name__, abp_responses={"default": problems("internal")["500"]})
+api = APIBlueprint(
+    "api",
+    __name__,
+    abp_responses={"default": problems("internal")["500"]},
+    operation_id_callback=lambda *, name, **_: name,
+)
 
 
 @dataclass(frozen=True)

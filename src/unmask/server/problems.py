@@ -131,7 +131,7 @@ def on_http_exception(error: HTTPException) -> Response | HTTPException:
     details = {
         "not_found": "All routes are listed at /api/docs.",
         "method_not_allowed": f"{request.method} came; this address has {allowed}.",
-        "too_large": f"The body of this request may have at most {request.max_content_length} "
+        "too_large": f"The body of this request may have at most {request.max_content_length:,} "
         "bytes, and no part but a file more than a few kB.",
     }
     response = respond(code, details.get(code, error.description or ""))

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from unmask.errors import ModelError
+from unmask.server import create_app, n_threads
+from unmask.settings import Settings
+
+SOURCES = Path(__file__).parents[2] / "src"
+
+SERVE = """
+import json, sys, threading, time, urllib.request
+from unmask.server import serve
+port = int(sys.argv[1])
+threading.Thread(target=serve, args=("127.0.0.1", port), daemon=True).start()
+for _ in range(300):
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as response:
+            health, server = json.load(response), response.headers.get("Server")
+        break
+    except OSError:
+        time.sleep(0.1)
+loaded = [name for name in ("torch", "tensorflow", "typer") if name in sys.modules]
+print(json.dumps({"health": health, "server": server, "loaded": loaded}))
+"""
+
+
+def test_a_fresh_server_answers_and_never_imports_torch():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    done = subprocess.run(
+        [sys.executable, "-c", SERVE, str(port)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(SOURCES), *sys.path])},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    # Serving prints nothing of its own: the one line is the script's.
+    answer = json.loads(done.stdout)
+    assert answer["health"]["model_loaded"] is True
+    assert answer["loaded"] == []
+    assert answer["server"] is None
+    [line] = [json.loads(line) for line in done.stderr.splitlines()]
+    assert (line["method"], line["path"], line["status"]) == ("GET", "/health", 200)
+
+
+def test_weights_that_cannot_be_trusted_stop_the_start(tmp_path):
+    weights = tmp_path / "weights.onnx"
+    weights.write_bytes(b"no weights")
+    with pytest.raises(ModelError):
+        create_app(Settings(model=weights))
+
+
+def test_there_is_a_thread_for_every_place_and_one_for_health():
+    settings = Settings(max_concurrent=3, max_queued=5)
+    assert n_threads(settings) > 3 + 5
+
+
+@pytest.mark.parametrize("path", ["/", "/health", "/api/docs", "/api/nothing", "/openapi.json"])
+def test_every_answer_forbids_framing_sniffing_and_other_hosts(client, path):
+    headers = client.get(path).headers
+    policy = headers["Content-Security-Policy"].split("; ")
+    assert "default-src 'self'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert not any("http" in part for part in policy)
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "no-referrer"
+
+
+def test_other_origins_are_refused_unless_named(client, detector):
+    origin = {"Origin": "https://page.example"}
+    assert "Access-Control-Allow-Origin" not in client.get("/health", headers=origin).headers
+    named = create_app(Settings(cors_origins=("https://page.example",)), detector).test_client()
+    answer = named.get("/health", headers=origin).headers
+    assert answer["Access-Control-Allow-Origin"] == "https://page.example"
+    stranger = named.get("/health", headers={"Origin": "https://other.example"}).headers
+    assert "Access-Control-Allow-Origin" not in stranger
