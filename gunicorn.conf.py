@@ -10,3 +10,5 @@ worker_class = "gthread"
 threads = n_threads(load_settings())
 # Of the process, not of a request: it stops a worker that hangs.
 timeout = 120
+# Nobody steers it from outside, and its socket would need a writable home.
+control_socket_disable = True

@@ -296,6 +296,16 @@ def test_the_model_card_and_the_limits(client, detector):
     assert {"JPEG", "PNG", "WEBP", "AVIF"} <= set(answer.limits.formats)
 
 
+def test_every_format_that_is_named_is_read(client, post):
+    formats = client.get("/api/model").json["limits"]["formats"]
+    for name in formats:
+        if name == "HEIF":
+            pytest.importorskip("pillow_heif").register_heif_opener()
+        file = io.BytesIO()
+        PIL.Image.new("RGB", (64, 64), "teal").save(file, name)
+        assert post(file.getvalue(), name="photo").json["image"]["format"] == name
+
+
 def test_health_has_the_four_fields_of_the_specification(client):
     health = Health.model_validate(client.get("/health").json)
     assert health.model_dump() == {
