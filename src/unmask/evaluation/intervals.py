@@ -65,7 +65,7 @@ def cluster_wilson(
         share = k / n
         deviations = np.bincount(members, hit - share)
         variance = n_clusters / (n_clusters - 1) * np.square(deviations).sum() / n**2
-        effective = n / max(1.0, variance / (share * (1 - share) / n))
+        effective = n / max(1.0, float(variance) / (share * (1 - share) / n))
     return wilson(k / n * effective, effective, level=level)
 
 
@@ -77,7 +77,7 @@ def bootstrap(
     level: float = 0.95,
     seed: int = 0,
 ) -> dict[str, Range | None]:
-    """Percentile intervals of `figures` over resampled clusters; None with fewer than two of them."""
+    """Percentile intervals of `figures` over resampled clusters; None with fewer than two."""
     draws = _resampled(figures, clusters, n_resamples, seed)
     return {name: _percentiles(values, level) for name, values in draws.items()}
 
@@ -135,9 +135,10 @@ def delong(is_fake: ArrayLike, first: ArrayLike, second: ArrayLike) -> Differenc
     scores that differ. DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988), equations 3 to 5.
     """
     fake = np.asarray(is_fake, bool)
-    scores = np.array([first, second], np.float64)
-    if fake.ndim != 1 or scores.shape != (2, fake.size):
-        raise DataError(f"expected two scores per label, got {scores.shape} for {fake.shape}")
+    scores = [np.asarray(score, np.float64) for score in (first, second)]
+    shapes = [score.shape for score in scores]
+    if fake.ndim != 1 or shapes != [fake.shape] * 2:
+        raise DataError(f"expected two scores per label, got {shapes} for {fake.shape}")
     n_fake, n_real = int(fake.sum()), int((~fake).sum())
     if min(n_fake, n_real) < 2:
         return None
@@ -171,7 +172,7 @@ def _resampled(
     distinct, members = np.unique(clusters, return_inverse=True)
     draws: dict[str, list[float | None]] = {}
     if distinct.size < 2:
-        return dict.fromkeys(figures(np.arange(members.size)), [])
+        return {name: [] for name in figures(np.arange(members.size))}
     generator = np.random.default_rng(seed)
     for _ in range(n_resamples):
         drawn = generator.integers(distinct.size, size=distinct.size)

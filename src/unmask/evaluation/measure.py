@@ -20,7 +20,7 @@ from unmask.types import Image, ModelIdentity
 __all__ = ["Track", "measure"]
 
 Track = Callable[[Iterable[Outcome], str, int], Iterable[Outcome]]
-"""Passes outcomes through and shows progress: outcomes, what is being scored, how many there are."""
+"""Passes outcomes through and shows progress: the outcomes, what is scored, how many there are."""
 
 
 def measure(
@@ -59,37 +59,45 @@ def measure(
         raise DataError(f"no degradation {unknown!r}; there are {', '.join(DEGRADATIONS)}")
     options = options or Options()
 
-    def tracked(step: str) -> Scorer:
-        if not callable(scorer) or (degradations and read is None):
-            raise DataError("degraded pictures need a detector to score and a way to read them")
-        if track is None:
-            return scorer
-        return lambda sources: track(scorer(sources), step, len(manifest))
-
-    outcomes = list(score(manifest, tracked(name))) if callable(scorer) else list(scorer)
+    if degradations and (read is None or not callable(scorer)):
+        raise DataError("degraded pictures need a detector to score and a way to read them")
+    if callable(scorer):
+        outcomes = list(score(manifest, _tracked(scorer, track, name, len(manifest))))
+    else:
+        outcomes = list(scorer)
     if scores is not None:
         write_scores(scores, manifest, outcomes)
     robustness: dict[str, Stability] = {}
     for degradation in degradations:
+        assert callable(scorer)
+        assert read is not None
         degraded = score_degraded(
-            manifest, tracked(degradation), read=read, degrade=partial(_degrade, degradation)
+            manifest,
+            _tracked(scorer, track, degradation, len(manifest)),
+            read=read,
+            degrade=partial(_degrade, degradation),
         )
         robustness[degradation] = stability(manifest, outcomes, list(degraded), options)
     figures = evaluate(manifest, outcomes, options)
-    results = Results(
-        **{**figures, "settings": {**(settings or {}), **figures["settings"]}},
-        format=FORMAT,
-        name=name,
-        origin=origin(),
-        model=asdict(model) if model else None,
-        robustness=robustness,
-        comparison=compare(manifest, outcomes, other, options) if other is not None else None,
-    )
+    results: Results = {
+        "format": FORMAT,
+        "name": name,
+        "origin": origin(),
+        "model": asdict(model) if model else None,
+        **figures,
+        "robustness": robustness,
+        "comparison": None if other is None else compare(manifest, outcomes, other, options),
+    }
+    results["settings"] = {**(settings or {}), **figures["settings"]}
     if out is not None:
         write_results(out, results)
     if plots is not None:
         plot(results, plots)
     return results
+
+
+def _tracked(scorer: Scorer, track: Track | None, step: str, n: int) -> Scorer:
+    return scorer if track is None else lambda sources: track(scorer(sources), step, n)
 
 
 def _degrade(name: str, image: Image, path: str) -> Image:

@@ -88,7 +88,7 @@ def _scores(axes: Any, level: Level, curves: Curves) -> bool:
     edges = histogram["edges"]
     for label, n, colour in (("real", level["n_real"], REAL), ("fake", level["n_fake"], FAKE)):
         if n:
-            shares = [count / n for count in histogram[label]]  # type: ignore[literal-required]
+            shares = [count / n for count in histogram[label]]
             axes.stairs(shares, edges, color=colour, fill=True, alpha=0.5, label=f"{label} ({n})")
     axes.set(xlabel="p_fake", ylabel="share of the class", xlim=(0, 1))
     axes.legend()

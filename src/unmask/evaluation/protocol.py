@@ -146,7 +146,7 @@ def stability(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Table:
-    """Columns of `(n,)`; `p_fake` is NaN exactly where `scored` is false, and is never read there."""
+    """Columns of `(n,)`; `p_fake` is NaN exactly where a row was not scored, and not read there."""
 
     is_fake: NDArray[np.bool_]
     p_fake: NDArray[np.float64]

@@ -87,7 +87,8 @@ def score_degraded(
 
 def _counted(outcomes: Iterable[Outcome], expected: int) -> Iterator[Outcome]:
     n = 0
-    for n, outcome in enumerate(outcomes, 1):
+    for outcome in outcomes:
+        n += 1
         yield outcome
     if n != expected:
         raise DataError(f"the scorer gave {n} outcomes for {expected} pictures")

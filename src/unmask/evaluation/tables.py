@@ -22,6 +22,7 @@ from unmask.evaluation.results import Estimate, Level, Results, Verdicts, read_r
 
 __all__ = ["TABLES", "render", "update"]
 
+NONE = "\N{EN DASH}"
 MARKER = re.compile(r"(<!-- results:(\S+) (\S+) -->)(.*?)(<!-- /results -->)", re.DOTALL)
 
 NAMES = {
@@ -111,7 +112,7 @@ def _parts(key: str, columns: Sequence[str]) -> Callable[[Results], str]:
             level, video = part["frame"], part["video"]
             rows.append(
                 [
-                    *(str(part.get(column, "")) or "–" for column in columns),
+                    *(str(part.get(column, "")) or NONE for column in columns),
                     *_counts(level),
                     *(_of(level, figure) for figure in figures),
                     _of(video, "auc"),
@@ -154,8 +155,8 @@ def _flags(results: Results) -> str:
 def _transfer(results: Results) -> str:
     rows = [
         [
-            each["from"] or "–",
-            each["to"] or "–",
+            each["from"] or NONE,
+            each["to"] or NONE,
             f"{each['target']:.0%}",
             _estimate(each["false_alarms"]),
             _estimate(each["caught"]),
@@ -169,7 +170,7 @@ def _robustness(results: Results) -> str:
     rows = [["as it is", _of(results["frame"], "auc"), "", _estimate(results["coverage"]["share"])]]
     for name, stability in results["robustness"].items():
         change = stability["change"].get("auc")
-        told = "–" if change is None else _range(change["value"], change["low"], change["high"])
+        told = NONE if change is None else _range(change["value"], change["low"], change["high"])
         share = _estimate(stability["coverage"]["share"])
         rows.append([name, _of(stability["frame"], "auc"), told, share])
     return _table(["pictures", "AUC", "change of AUC", "share scored"], rows)
@@ -240,7 +241,7 @@ def _counts(level: Level | None) -> list[str]:
 
 
 def _of(level: Level | None, figure: str) -> str:
-    return _estimate(level["figures"][figure]) if level else "–"
+    return _estimate(level["figures"][figure]) if level else NONE
 
 
 def _estimate(estimate: Estimate) -> str:
@@ -255,7 +256,7 @@ def _range(value: float, low: float, high: float) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
+    return NONE if value is None else f"{value:.3f}"
 
 
 def _p(value: float) -> str:
