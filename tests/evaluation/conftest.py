@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import PIL.Image
 import pytest
+
 from unmask.errors import UndecodableError
 from unmask.evaluation import Options, Outcome, measure, read_manifest
 from unmask.types import ModelIdentity, Verdict

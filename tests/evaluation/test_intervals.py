@@ -7,6 +7,7 @@ import pytest
 import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from unmask.errors import DataError
 from unmask.evaluation.intervals import (
     bootstrap,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from unmask.errors import DataError
 from unmask.evaluation.manifest import Row, read_manifest
 

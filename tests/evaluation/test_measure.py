@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from unmask.errors import DataError
 from unmask.evaluation import Options, Outcome, measure, read_results, read_scores
 

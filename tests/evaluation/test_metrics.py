@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.interpolate import interp1d
 from scipy.optimize import brentq
+
 from unmask.errors import DataError
 from unmask.evaluation import metrics
 from unmask.evaluation.metrics import Confusion, confusion, flag_precision, roc

@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import PIL.Image
 import pytest
+
 from unmask.errors import DataError, MissingExtraError
 from unmask.evaluation.plots import plot
 

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 import sklearn.metrics
+
 from unmask.errors import DataError
 from unmask.evaluation.manifest import Manifest, Row
 from unmask.evaluation.protocol import Options, compare, evaluate, stability
@@ -174,7 +175,19 @@ def test_verdict_rates_are_over_what_was_analysed():
     assert overall["caught"]["value"] == overall["missed"]["value"] == 0.5
     assert overall["inconclusive"]["value"] == pytest.approx(1 / 6)
     assert overall["counts"]["real"] == {fake: 1, real: 2, unsure: 1, none: 1}
-    assert overall["flag_precision"]["0.5"] == pytest.approx(0.5 / 0.75)
+    flags = overall["flag_precision"]["0.5"]
+    assert flags["value"] == pytest.approx(0.5 / 0.75)
+    assert flags["low"] < 0.2
+    assert flags["high"] > 0.9
+
+
+def test_no_alarm_among_few_reals_does_not_make_every_flag_right():
+    outcomes = [Outcome(0.1, verdict=Verdict.LIKELY_REAL)] * 50
+    outcomes += [Outcome(0.9, verdict=Verdict.LIKELY_FAKE)] * 50
+    rows = [Row(str(number), "REAL" if number < 50 else "FAKE") for number in range(100)]
+    flags = evaluate(Manifest(tuple(rows), "."), outcomes, QUICK)["verdicts"][0]["flag_precision"]
+    assert flags["0.001"]["value"] == 1.0
+    assert flags["0.001"]["low"] < 0.02
 
 
 def test_scores_without_verdicts_have_no_verdict_rates():

@@ -6,6 +6,7 @@ import json
 import subprocess
 
 import pytest
+
 from unmask.errors import DataError
 from unmask.evaluation.results import _commit, origin, read_results, write_results, write_text
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
+
 from unmask.errors import DataError
 from unmask.evaluation.robustness import DEGRADATIONS, blur, degrade, noise
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from unmask.errors import DataError, UndecodableError
 from unmask.evaluation.manifest import Manifest, Row
 from unmask.evaluation.scores import Outcome, read_scores, score, score_degraded, write_scores

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from unmask.errors import DataError
 from unmask.evaluation.results import write_results
 from unmask.evaluation.tables import TABLES, render, update

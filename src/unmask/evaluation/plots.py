@@ -11,6 +11,7 @@ from unmask.evaluation.results import Curves, Evaluation, Level
 
 __all__ = ["plot"]
 
+STYLE: Any = {"font.size": 9, "axes.grid": True, "axes.axisbelow": True, "grid.color": "#dddddd"}
 REAL, FAKE = "#2c7fb8", "#d95f0e"  # told apart by the colour-blind too
 
 
@@ -31,7 +32,7 @@ def plot(results: Evaluation, folder: Path, *, format: str = "svg") -> list[Path
     written = []
     levels = {"frame": results["frame"], "video": results["video"]}
     # A fixed salt and no date: the same results give the same file.
-    with rc_context({"svg.hashsalt": "unmask", "font.size": 9, "axes.grid": True}):
+    with rc_context({**STYLE, "svg.hashsalt": "unmask"}):
         for name, level in levels.items():
             if level is None or "curves" not in level:
                 continue
@@ -77,9 +78,9 @@ def _reliability(axes: Any, level: Level, curves: Curves) -> bool:
     axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8, linestyle=":")
     axes.plot(bins["mean_p"], bins["share_fake"], color=FAKE, linewidth=0.8)
     sizes = [10 + 90 * count / most for count in bins["counts"]]
-    axes.scatter(bins["mean_p"], bins["share_fake"], s=sizes, color=FAKE)
+    axes.scatter(bins["mean_p"], bins["share_fake"], s=sizes, color=FAKE, clip_on=False)
     axes.set(xlabel="p_fake, mean of bin", ylabel="share of fakes", xlim=(0, 1), ylim=(0, 1))
-    axes.set_title(f"expected calibration error {_figure(level, 'ece')}")
+    axes.set_title(f"calibration error {_figure(level, 'ece')}")
     return True
 
 

@@ -319,11 +319,24 @@ def _verdicts(source: str, table: _Table) -> Verdicts | None:
         missed=_proportion(fake.verdict == Verdict.LIKELY_REAL, fake.clusters),
         inconclusive=_proportion(told.verdict == Verdict.INCONCLUSIVE, told.clusters),
         flag_precision={
-            str(prevalence): None
-            if caught["value"] is None or false_alarms["value"] is None
-            else metrics.flag_precision(caught["value"], false_alarms["value"], prevalence)
+            str(prevalence): _flag_precision(caught, false_alarms, prevalence)
             for prevalence in PREVALENCES
         },
+    )
+
+
+def _flag_precision(caught: Estimate, false_alarms: Estimate, prevalence: float) -> Estimate:
+    """From the ends of both intervals: no alarm among 50 reals is no proof of perfection."""
+
+    def at(tpr: float | None, fpr: float | None) -> float | None:
+        if tpr is None or fpr is None:
+            return None
+        return metrics.flag_precision(tpr, fpr, prevalence)
+
+    return Estimate(
+        value=at(caught["value"], false_alarms["value"]),
+        low=at(caught["low"], false_alarms["high"]),
+        high=at(caught["high"], false_alarms["low"]),
     )
 
 

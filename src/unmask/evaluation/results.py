@@ -77,7 +77,7 @@ class Level(TypedDict):
 
 
 class Verdicts(TypedDict):
-    """Three-way rates over the analysed rows; `flag_precision` by prevalence."""
+    """Three-way rates over the analysed rows; `flag_precision` by the share of fakes."""
 
     source: str
     counts: dict[str, dict[str, int]]
@@ -85,7 +85,7 @@ class Verdicts(TypedDict):
     caught: Estimate
     missed: Estimate
     inconclusive: Estimate
-    flag_precision: dict[str, float | None]
+    flag_precision: dict[str, Estimate]
 
 
 class Part(TypedDict):

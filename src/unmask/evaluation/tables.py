@@ -146,10 +146,10 @@ def _flags(results: Results) -> str:
     """How often a flag is right, by how common fakes are."""
     prevalences = [*results["verdicts"][0]["flag_precision"]] if results["verdicts"] else []
     rows = [
-        [_source(verdicts), *(_number(verdicts["flag_precision"][p]) for p in prevalences)]
+        [_source(verdicts), *(_estimate(verdicts["flag_precision"][p]) for p in prevalences)]
         for verdicts in results["verdicts"]
     ]
-    return _table(["source", *(f"{float(p):.1%} fakes" for p in prevalences)], rows)
+    return _table(["source", *(f"{100 * float(p):g} % fakes" for p in prevalences)], rows)
 
 
 def _transfer(results: Results) -> str:
@@ -186,12 +186,11 @@ def _comparison(results: Results) -> str:
             first, second = f"{difference['first']:.3f}", f"{difference['second']:.3f}"
             told = _range(difference["value"], difference["low"], difference["high"])
             rows.append([title, first, second, told, _p(difference["p_value"])])
-    header = ["", "this", "other", "difference", "p (paired bootstrap)"]
+    header = ["", "this", "other", "difference", "p-value (paired bootstrap)"]
     text = _table(header, rows)
     if delong := comparison["delong"]:
-        text += (
-            f"\n\nDeLong's test of the AUCs, rows taken as independent: p {_p(delong['p_value'])}."
-        )
+        told = _p(delong["p_value"])
+        text += f"\n\nDeLong's test of the AUCs, rows taken as independent: p-value {told}."
     return text
 
 
@@ -260,7 +259,7 @@ def _number(value: float | None) -> str:
 
 
 def _p(value: float) -> str:
-    return "< 0.001" if value < 0.001 else f"= {value:.3f}"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
