@@ -7,8 +7,25 @@ import pytest
 
 from unmask.errors import DataError, UndecodableError
 from unmask.evaluation.manifest import Manifest, Row
-from unmask.evaluation.scores import Outcome, read_scores, score, score_degraded, write_scores
-from unmask.types import Verdict
+from unmask.evaluation.scores import (
+    Outcome,
+    read_scores,
+    score,
+    score_degraded,
+    scorer_of_crops,
+    write_scores,
+)
+from unmask.types import (
+    Box,
+    Face,
+    FaceReport,
+    ImageReport,
+    ModelIdentity,
+    Prediction,
+    Quality,
+    Reason,
+    Verdict,
+)
 
 
 @pytest.fixture
@@ -112,6 +129,43 @@ def test_a_scorer_that_loses_count_is_found_out(manifest, n):
                 degrade=lambda image, path: image,
             )
         )
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 16])
+def test_crops_are_scored_in_batches_and_unreadable_ones_keep_their_place(manifest, batch_size):
+    batches = []
+
+    def read(path):
+        if path.name == "b":
+            raise UndecodableError("damaged")
+        return np.full((2, 2, 3), ord(path.name), np.uint8)
+
+    def predict(crops):
+        batches.append(len(crops))
+        return [Outcome(float(crop.mean()) / 255) for crop in crops]
+
+    scorer = scorer_of_crops(read, predict, batch_size=batch_size)
+    decoded = np.full((2, 2, 3), 51, np.uint8)
+    outcomes = list(scorer([*(manifest.file(row) for row in manifest.rows), decoded]))
+    assert [outcome.p_fake for outcome in outcomes] == [97 / 255, None, 99 / 255, 0.2]
+    assert outcomes[1].status == "undecodable"
+    assert max(batches) <= batch_size
+    with pytest.raises(DataError, match="0 outcomes for 1 pictures"):
+        list(scorer_of_crops(read, lambda crops: [])([decoded]))
+
+
+def test_a_report_is_the_face_that_decided_or_a_reason():
+    def report(faces, verdict, reason, headline):
+        model = ModelIdentity("m", "1", "0" * 64)
+        return ImageReport("a.jpg", None, verdict, reason, faces, headline, 9, 9, "PNG", model, {})
+
+    quality = Quality(100, 10, 0, 0, 0, None)
+    face = Face(Box(0, 0, 9, 9), np.zeros((5, 2), np.float32), 1.0)
+    blurred = FaceReport(face, Verdict.INCONCLUSIVE, Reason.BLURRED, Prediction(1.0, 0.7), quality)
+    scored = report((blurred,), Verdict.INCONCLUSIVE, Reason.BLURRED, 0)
+    assert Outcome.of(scored) == Outcome(0.7, "scored", Verdict.INCONCLUSIVE)
+    none = report((), Verdict.NOT_ANALYSED, Reason.NO_FACE, None)
+    assert Outcome.of(none) == Outcome(None, "no_face", Verdict.NOT_ANALYSED)
 
 
 def test_missing_files_stop_before_the_first_is_scored(manifest, tmp_path):

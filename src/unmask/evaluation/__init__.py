@@ -12,7 +12,7 @@ from unmask.evaluation.metrics import flag_precision
 from unmask.evaluation.protocol import Options, compare, evaluate
 from unmask.evaluation.results import Results, read_results, write_results
 from unmask.evaluation.robustness import DEGRADATIONS, degrade
-from unmask.evaluation.scores import Outcome, Scorer, read_scores, write_scores
+from unmask.evaluation.scores import Outcome, Scorer, read_scores, scorer_of_crops, write_scores
 
 __all__ = [
     "DEGRADATIONS",
@@ -30,6 +30,7 @@ __all__ = [
     "read_manifest",
     "read_results",
     "read_scores",
+    "scorer_of_crops",
     "write_results",
     "write_scores",
 ]

@@ -6,12 +6,13 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 
 from unmask.errors import DataError, InputError
 from unmask.evaluation.manifest import COLUMNS, Manifest, read_table
 from unmask.evaluation.results import write_text
-from unmask.types import Image, Verdict
+from unmask.types import Image, ImageReport, Verdict
 
 __all__ = [
     "SCORED",
@@ -20,6 +21,7 @@ __all__ = [
     "read_scores",
     "score",
     "score_degraded",
+    "scorer_of_crops",
     "write_scores",
 ]
 
@@ -44,9 +46,45 @@ class Outcome:
         elif not 0 <= self.p_fake <= 1:
             raise DataError(f"p_fake is a fraction in [0, 1], got {self.p_fake}")
 
+    @classmethod
+    def of(cls, report: ImageReport) -> Outcome:
+        """What a report says of its picture: the face that decided, or the reason of none."""
+        if report.p_fake is None:
+            return cls(None, report.reason or Verdict.NOT_ANALYSED, report.verdict)
+        return cls(report.p_fake, verdict=report.verdict)
+
 
 Scorer = Callable[[Iterable[Path | Image]], Iterable[Outcome]]
 """Files, or decoded pictures -> one outcome each, in order. A bad file is an outcome too."""
+
+
+def scorer_of_crops(
+    read: Callable[[Path], Image],
+    predict: Callable[[list[Image]], Sequence[Outcome]],
+    *,
+    batch_size: int = 16,
+) -> Scorer:
+    """A scorer that takes each picture as a face crop already, a batch of them at a time.
+
+    `read` decodes a file and may raise InputError, which becomes the outcome of that file.
+    """
+
+    def scored(sources: Iterable[Path | Image]) -> Iterator[Outcome]:
+        following = iter(sources)
+        while batch := list(islice(following, batch_size)):
+            crops: list[Image] = []
+            outcomes: list[Outcome | None] = []
+            for source in batch:
+                try:
+                    crops.append(read(source) if isinstance(source, Path) else source)
+                except InputError as error:
+                    outcomes.append(Outcome(None, error.code, Verdict.NOT_ANALYSED))
+                else:
+                    outcomes.append(None)
+            predicted = iter(list(_counted(predict(crops), len(crops))) if crops else [])
+            yield from (outcome or next(predicted) for outcome in outcomes)
+
+    return scored
 
 
 def score(manifest: Manifest, scorer: Scorer) -> Iterator[Outcome]:
