@@ -1,0 +1,161 @@
+"""Which files there are and what is true of them: `path,label[,method,identity,video,…]`."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unmask.errors import DataError
+from unmask.types import Label
+
+__all__ = ["Manifest", "Row", "read_manifest", "read_table"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One file. A column that the manifest does not have is an empty string.
+
+    `original` is the genuine video a fake was made from, `identity` the person shown.
+    """
+
+    path: str
+    label: Label
+    method: str = ""
+    identity: str = ""
+    video: str = ""
+    original: str = ""
+    source: str = ""
+    split: str = ""
+
+
+COLUMNS = tuple(field.name for field in fields(Row))
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Rows, and the folder that their paths are relative to."""
+
+    rows: tuple[Row, ...]
+    folder: Path
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def file(self, row: Row) -> Path:
+        return self.folder / row.path
+
+    @property
+    def is_fake(self) -> NDArray[np.bool_]:
+        return np.array([row.label == "FAKE" for row in self.rows], bool)
+
+    @property
+    def clusters(self) -> NDArray[np.intp]:
+        """`(n,)` numbers of what is not independent: one person, else one video, else the file."""
+        keys = [
+            next(
+                (row.source, column, value)
+                for column in ("identity", "original", "video", "path")
+                if (value := getattr(row, column))
+            )
+            for row in self.rows
+        ]
+        numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+        return np.array([numbers[key] for key in keys], np.intp)
+
+    def where(self, **wanted: str) -> Manifest:
+        """Only the rows whose columns have these values, e.g. `where(source="dfdc", split="test")`.
+
+        Raises:
+            DataError: no such column, or no such row.
+        """
+        for column in wanted:
+            if column not in COLUMNS:
+                raise DataError(f"no column {column!r}; a manifest has {', '.join(COLUMNS)}")
+        rows = tuple(
+            row
+            for row in self.rows
+            if all(getattr(row, column) == value for column, value in wanted.items())
+        )
+        if not rows:
+            asked = ", ".join(f"{column}={value}" for column, value in wanted.items())
+            raise DataError(f"the manifest has no row with {asked}")
+        return replace(self, rows=rows)
+
+    def require_files(self) -> None:
+        """Fail before hours are spent where the files are not where the manifest says.
+
+        Raises:
+            DataError: some are missing; the message says how many, which, and where it looked.
+        """
+        missing = [row.path for row in self.rows if not self.file(row).is_file()]
+        if missing:
+            raise DataError(
+                f"{len(missing)} of {len(self)} files of the manifest do not exist under "
+                f"{self.folder}, the first: {', '.join(missing[:3])}; paths are relative to "
+                "the manifest's own folder"
+            )
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read a CSV file; columns other than those of `Row` are ignored.
+
+    Raises:
+        DataError: unreadable, empty, a required column or value missing, an unknown label, or a
+            path twice; the message names the line.
+    """
+    rows: list[Row] = []
+    lines: dict[str, int] = {}
+    for line, record in read_table(path, required=("path", "label")):
+        values = {name: value for name, value in record.items() if name in COLUMNS}
+        label = values["label"].upper()
+        # 0 and 1 are refused on purpose: half of this field's data sets number fakes 0.
+        if label not in ("REAL", "FAKE"):
+            raise DataError(f"{path}:{line}: label is real or fake, got {record['label']!r}")
+        if not values["path"]:
+            raise DataError(f"{path}:{line}: the path is empty")
+        if first := lines.get(values["path"]):
+            raise DataError(f"{path}:{line}: {values['path']} is on line {first} already")
+        lines[values["path"]] = line
+        rows.append(Row(**{**values, "label": cast("Label", label)}))  # type: ignore[arg-type]
+    return Manifest(tuple(rows), path.parent)
+
+
+def read_table(path: Path, *, required: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield line number and stripped values of each row of a CSV file with a header.
+
+    Raises:
+        DataError: unreadable, empty, a required column missing, or a row of another length.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as UTF-8 text: {error}") from error
+    reader = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
+    header = [name.strip() for name in next(reader, [])]
+    missing = [name for name in required if name not in header]
+    if missing:
+        raise DataError(
+            f"{path}: no column {' and no column '.join(missing)}; expected a header with "
+            f"{', '.join(required)}, got {', '.join(header) or 'an empty file'}"
+        )
+    if len(set(header)) < len(header):
+        raise DataError(f"{path}: the header names a column twice: {', '.join(header)}")
+    empty = True
+    for values in reader:
+        if not values:
+            continue
+        if len(values) != len(header):
+            raise DataError(
+                f"{path}:{reader.line_num}: expected {len(header)} values, got {len(values)}"
+            )
+        empty = False
+        yield reader.line_num, {k: v.strip() for k, v in zip(header, values, strict=True)}
+    if empty:
+        raise DataError(f"{path}: a header and no rows")

@@ -1,0 +1,105 @@
+"""The whole evaluation, from a manifest and a detector to a results file."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+from unmask.errors import DataError
+from unmask.evaluation.manifest import Manifest
+from unmask.evaluation.plots import plot
+from unmask.evaluation.protocol import Options, compare, evaluate, stability
+from unmask.evaluation.results import FORMAT, Results, Stability, origin, write_results
+from unmask.evaluation.robustness import DEGRADATIONS, degrade
+from unmask.evaluation.scores import Outcome, Scorer, score, score_degraded, write_scores
+from unmask.types import Image, ModelIdentity
+
+__all__ = ["Track", "measure"]
+
+Track = Callable[[Iterable[Outcome], str, int], Iterable[Outcome]]
+"""Passes outcomes through and shows progress: the outcomes, what is scored, how many there are."""
+
+
+def measure(
+    manifest: Manifest,
+    scorer: Scorer | Sequence[Outcome],
+    *,
+    name: str,
+    model: ModelIdentity | None = None,
+    settings: dict[str, object] | None = None,
+    read: Callable[[Path], Image] | None = None,
+    degradations: Sequence[str] = (),
+    other: Sequence[Outcome] | None = None,
+    scores: Path | None = None,
+    out: Path | None = None,
+    plots: Path | None = None,
+    track: Track | None = None,
+    options: Options | None = None,
+) -> Results:
+    """Score every row, or take the outcomes given instead of a scorer, and compute every figure.
+
+    `settings` are recorded with the options; `read` decodes a file for the `degradations` to work
+    on; `other` are a second detector's outcomes to compare with. `scores`, `out` and the folder
+    `plots` are written where given, the scores as soon as there are some.
+
+    Raises:
+        DataError: a file is missing, a folder to write to does not exist, a degradation is unknown
+            or cannot be applied to outcomes without a detector.
+        MissingExtraError: plots or a degradation need what is not installed.
+    """
+    for path in (scores, out):
+        if path is not None and not path.parent.is_dir():
+            raise DataError(f"{path}: the folder {path.parent} does not exist")
+    if plots is not None and not plots.is_dir():
+        raise DataError(f"{plots}: this folder does not exist")
+    for unknown in set(degradations) - set(DEGRADATIONS):
+        raise DataError(f"no degradation {unknown!r}; there are {', '.join(DEGRADATIONS)}")
+    options = options or Options()
+
+    if degradations and (read is None or not callable(scorer)):
+        raise DataError("degraded pictures need a detector to score and a way to read them")
+    if callable(scorer):
+        outcomes = list(score(manifest, _tracked(scorer, track, name, len(manifest))))
+    else:
+        outcomes = list(scorer)
+    if scores is not None:
+        write_scores(scores, manifest, outcomes)
+    robustness: dict[str, Stability] = {}
+    for degradation in degradations:
+        assert callable(scorer)
+        assert read is not None
+        degraded = score_degraded(
+            manifest,
+            _tracked(scorer, track, degradation, len(manifest)),
+            read=read,
+            degrade=partial(_degrade, degradation),
+        )
+        robustness[degradation] = stability(manifest, outcomes, list(degraded), options)
+    figures = evaluate(manifest, outcomes, options)
+    results: Results = {
+        "format": FORMAT,
+        "name": name,
+        "origin": origin(),
+        "model": asdict(model) if model else None,
+        **figures,
+        "robustness": robustness,
+        "comparison": None if other is None else compare(manifest, outcomes, other, options),
+    }
+    results["settings"] = {**(settings or {}), **figures["settings"]}
+    if out is not None:
+        write_results(out, results)
+    if plots is not None:
+        plot(results, plots)
+    return results
+
+
+def _tracked(scorer: Scorer, track: Track | None, step: str, n: int) -> Scorer:
+    return scorer if track is None else lambda sources: track(scorer(sources), step, n)
+
+
+def _degrade(name: str, image: Image, path: str) -> Image:
+    # Noise is drawn from the path, so that a picture gets the same in any part of a manifest.
+    return degrade(image, name, seed=zlib.crc32(path.encode()))

@@ -1,0 +1,429 @@
+"""A manifest and what was said of its rows -> everything that may be claimed from them.
+
+Figures are over the rows that were scored, and the share of rows that were is beside them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unmask.errors import DataError
+from unmask.evaluation import metrics
+from unmask.evaluation.intervals import (
+    Difference,
+    bootstrap,
+    cluster_wilson,
+    delong,
+    paired_bootstrap,
+)
+from unmask.evaluation.manifest import Manifest
+from unmask.evaluation.results import (
+    Comparison,
+    Coverage,
+    Curves,
+    Estimate,
+    Evaluation,
+    Level,
+    Part,
+    Stability,
+    Transfer,
+    Verdicts,
+)
+from unmask.evaluation.scores import Outcome
+from unmask.types import Verdict
+
+__all__ = ["Options", "compare", "evaluate", "stability"]
+
+FALSE_ALARM_RATES = (0.01, 0.05)
+PREVALENCES = (0.001, 0.01, 0.1, 0.5)
+MAX_CURVE_POINTS = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How figures are computed.
+
+    A video is what shares source, label, method and the column `videos_by`; its probability is the
+    mean of its frames' `p_fake`, or of their logits.
+    """
+
+    videos_by: Literal["video", "original"] = "video"
+    video_mean: Literal["p", "logit"] = "p"
+    n_bins: int = 15
+    n_resamples: int = 1000
+    seed: int = 0
+
+
+def evaluate(
+    manifest: Manifest, outcomes: Sequence[Outcome], options: Options | None = None
+) -> Evaluation:
+    """Compute every figure of a manifest from one outcome per row, in order.
+
+    Raises:
+        DataError: another number of outcomes than rows, or no rows.
+    """
+    options = options or Options()
+    everything = _Table.of(manifest, outcomes)
+    sources = sorted(set(everything.source))
+    per_source = [everything.keep(everything.source == source) for source in sources]
+    return Evaluation(
+        settings=dict(asdict(options)),
+        coverage=_coverage(everything),
+        frame=_level(everything, options, curves=True),
+        video=_videos(everything, options, curves=True),
+        sources=[
+            Part(
+                source=source,
+                coverage=_coverage(table),
+                frame=_level(table, options),
+                video=_videos(table, options),
+            )
+            for source, table in zip(sources, per_source, strict=True)
+        ],
+        methods=[
+            part
+            for source, table in zip(sources, per_source, strict=True)
+            for part in _methods(source, table, options)
+        ],
+        verdicts=[
+            verdicts
+            for source, table in [("", everything), *zip(sources, per_source, strict=True)]
+            if (verdicts := _verdicts(source, table))
+        ],
+        transfer=list(_transfer(dict(zip(sources, per_source, strict=True)))),
+    )
+
+
+def compare(
+    manifest: Manifest,
+    first: Sequence[Outcome],
+    second: Sequence[Outcome],
+    options: Options | None = None,
+) -> Comparison:
+    """Compare two detectors by paired bootstrap over clusters, and their AUCs by DeLong's test.
+
+    Raises:
+        DataError: another number of outcomes than rows, or no rows.
+    """
+    options = options or Options()
+    a, b = _Table.of(manifest, first), _Table.of(manifest, second)
+    both = a.scored & b.scored
+    test = delong(a.is_fake[both], a.p_fake[both], b.p_fake[both]) if both.any() else None
+    return Comparison(
+        rows=int(both.sum()),
+        first_only=int((a.scored & ~both).sum()),
+        second_only=int((b.scored & ~both).sum()),
+        figures=_differences(a.keep(both), b.keep(both), options),
+        delong=_difference(test),
+    )
+
+
+def stability(
+    manifest: Manifest,
+    clean: Sequence[Outcome],
+    degraded: Sequence[Outcome],
+    options: Options | None = None,
+) -> Stability:
+    """What a degradation of the pictures does to coverage and figures."""
+    options = options or Options()
+    before, after = _Table.of(manifest, clean), _Table.of(manifest, degraded)
+    both = before.scored & after.scored
+    return Stability(
+        coverage=_coverage(after),
+        frame=_level(after, options),
+        change=_differences(after.keep(both), before.keep(both), options),
+    )
+
+
+# --- rows as columns ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Table:
+    """Columns of `(n,)`; `p_fake` is NaN exactly where a row was not scored, and not read there."""
+
+    is_fake: NDArray[np.bool_]
+    p_fake: NDArray[np.float64]
+    status: NDArray[np.str_]
+    verdict: NDArray[np.str_]
+    clusters: NDArray[np.intp]
+    source: NDArray[np.str_]
+    method: NDArray[np.str_]
+    video: NDArray[np.str_]
+    original: NDArray[np.str_]
+
+    @classmethod
+    def of(cls, manifest: Manifest, outcomes: Sequence[Outcome]) -> _Table:
+        if not len(manifest):
+            raise DataError("the manifest has no rows")
+        if len(manifest) != len(outcomes):
+            raise DataError(f"{len(outcomes)} outcomes for the {len(manifest)} rows of a manifest")
+        rows = manifest.rows
+        return cls(
+            is_fake=manifest.is_fake,
+            p_fake=np.array([np.nan if o.p_fake is None else o.p_fake for o in outcomes]),
+            status=np.array([o.status for o in outcomes]),
+            verdict=np.array([o.verdict.value if o.verdict else "" for o in outcomes]),
+            clusters=manifest.clusters,
+            source=np.array([row.source for row in rows]),
+            method=np.array([row.method if row.label == "FAKE" else "" for row in rows]),
+            video=np.array([row.video for row in rows]),
+            original=np.array([row.original for row in rows]),
+        )
+
+    @property
+    def scored(self) -> NDArray[np.bool_]:
+        return ~np.isnan(self.p_fake)
+
+    def keep(self, mask: NDArray[np.bool_]) -> _Table:
+        return _Table(*(getattr(self, name)[mask] for name in _Table.__slots__))
+
+
+def _video_means(table: _Table, options: Options) -> _Table | None:
+    """One row per video with its mean; None where the manifest does not name any video."""
+    video = table.video if options.videos_by == "video" else table.original
+    named = table.keep(video != "")
+    if not named.p_fake.size:
+        return None
+    keys = list(
+        zip(
+            named.source,
+            named.is_fake,
+            named.method,
+            video[video != ""],
+            strict=True,
+        )
+    )
+    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    members = np.array([numbers[key] for key in keys])
+    first = np.unique(members, return_index=True)[1]
+    values = named.p_fake
+    if options.video_mean == "logit":
+        clipped = np.clip(values, 1e-6, 1 - 1e-6)
+        values = np.log(clipped / (1 - clipped))
+    n_scored = np.bincount(members, named.scored, len(numbers))
+    total = np.bincount(members, np.where(named.scored, values, 0.0), len(numbers))
+    mean = np.full(len(numbers), np.nan)
+    np.divide(total, n_scored, out=mean, where=n_scored > 0)
+    if options.video_mean == "logit":
+        mean = 1 / (1 + np.exp(-mean))
+    videos = {name: getattr(named, name)[first] for name in _Table.__slots__}
+    # A video of which no frame was scored keeps the reason of its first.
+    status = np.where(n_scored > 0, "scored", videos["status"])
+    return _Table(**{**videos, "p_fake": mean, "status": status})
+
+
+# --- figures -----------------------------------------------------------------------------------
+
+
+def _figures(table: _Table, options: Options, rows: NDArray[np.intp]) -> dict[str, float | None]:
+    fake, p = table.is_fake[rows], table.p_fake[rows]
+    curve = metrics.roc(fake, p)
+    counts = metrics.confusion(fake, p > 0.5)
+    return {
+        "auc": curve.auc,
+        "average_precision": curve.average_precision,
+        "eer": curve.eer,
+        "tpr_at_fpr_0.01": curve.tpr_at(0.01),
+        "tpr_at_fpr_0.05": curve.tpr_at(0.05),
+        "accuracy": counts.accuracy,
+        "precision": counts.precision,
+        "recall": counts.recall,
+        "f1": counts.f1,
+        "false_alarm_rate": counts.false_alarm_rate,
+        "ece": metrics.ece(fake, p, n_bins=options.n_bins),
+        "brier": metrics.brier(fake, p),
+    }
+
+
+def _level(table: _Table, options: Options, *, curves: bool = False) -> Level | None:
+    """Figures of the scored rows; None where there are none."""
+    table = table.keep(table.scored)
+    n = table.p_fake.size
+    if not n:
+        return None
+
+    def figures(rows: NDArray[np.intp]) -> dict[str, float | None]:
+        return _figures(table, options, rows)
+
+    intervals = bootstrap(
+        figures, table.clusters, n_resamples=options.n_resamples, seed=options.seed
+    )
+    level = Level(
+        n=n,
+        n_real=int((~table.is_fake).sum()),
+        n_fake=int(table.is_fake.sum()),
+        n_clusters=int(np.unique(table.clusters).size),
+        figures={
+            name: _estimate(value, intervals[name]) for name, value in figures(np.arange(n)).items()
+        },
+        confusion=asdict(metrics.confusion(table.is_fake, table.p_fake > 0.5)),
+    )
+    if curves:
+        level["curves"] = _curves(table, options)
+    return level
+
+
+def _videos(table: _Table, options: Options, *, curves: bool = False) -> Level | None:
+    videos = _video_means(table, options)
+    return _level(videos, options, curves=curves) if videos else None
+
+
+def _methods(source: str, table: _Table, options: Options) -> Iterable[Part]:
+    for method in sorted(set(table.method[table.is_fake])):
+        part = table.keep(~table.is_fake | (table.method == method))
+        yield Part(
+            source=source,
+            method=method,
+            coverage=_coverage(part),
+            frame=_level(part, options),
+            video=_videos(part, options),
+        )
+
+
+def _coverage(table: _Table) -> Coverage:
+    fake = table.is_fake
+    return Coverage(
+        rows=fake.size,
+        scored=int(table.scored.sum()),
+        share=_proportion(table.scored, table.clusters),
+        share_real=_proportion(table.scored[~fake], table.clusters[~fake]),
+        share_fake=_proportion(table.scored[fake], table.clusters[fake]),
+        statuses=dict(Counter(table.status.tolist()).most_common()),
+    )
+
+
+def _verdicts(source: str, table: _Table) -> Verdicts | None:
+    """None where the scores came without verdicts."""
+    if not (table.verdict != "").any():
+        return None
+    counts = {
+        label: {str(verdict): int((table.verdict[mask] == verdict).sum()) for verdict in Verdict}
+        for label, mask in (("real", ~table.is_fake), ("fake", table.is_fake))
+    }
+    told = table.keep(table.scored & (table.verdict != ""))
+    real, fake = told.keep(~told.is_fake), told.keep(told.is_fake)
+    false_alarms = _proportion(real.verdict == Verdict.LIKELY_FAKE, real.clusters)
+    caught = _proportion(fake.verdict == Verdict.LIKELY_FAKE, fake.clusters)
+    return Verdicts(
+        source=source,
+        counts=counts,
+        false_alarms=false_alarms,
+        caught=caught,
+        missed=_proportion(fake.verdict == Verdict.LIKELY_REAL, fake.clusters),
+        inconclusive=_proportion(told.verdict == Verdict.INCONCLUSIVE, told.clusters),
+        flag_precision={
+            str(prevalence): _flag_precision(caught, false_alarms, prevalence)
+            for prevalence in PREVALENCES
+        },
+    )
+
+
+def _flag_precision(caught: Estimate, false_alarms: Estimate, prevalence: float) -> Estimate:
+    """From the ends of both intervals: no alarm among 50 reals is no proof of perfection."""
+
+    def at(tpr: float | None, fpr: float | None) -> float | None:
+        if tpr is None or fpr is None:
+            return None
+        return metrics.flag_precision(tpr, fpr, prevalence)
+
+    return Estimate(
+        value=at(caught["value"], false_alarms["value"]),
+        low=at(caught["low"], false_alarms["high"]),
+        high=at(caught["high"], false_alarms["low"]),
+    )
+
+
+def _transfer(sources: Mapping[str, _Table]) -> Iterable[Transfer]:
+    """What a threshold set on the reals of one source does on every source, itself included."""
+    scored = {name: table.keep(table.scored) for name, table in sources.items()}
+    if len(scored) < 2:
+        return
+    for origin, reference in scored.items():
+        curve = metrics.roc(reference.is_fake, reference.p_fake)
+        for target in FALSE_ALARM_RATES:
+            threshold = curve.threshold_at(target)
+            if threshold is None:
+                continue
+            for name, table in scored.items():
+                flagged, fake = table.p_fake >= threshold, table.is_fake
+                yield Transfer(
+                    {
+                        "from": origin,
+                        "to": name,
+                        "target": target,
+                        "threshold": threshold,
+                        "false_alarms": _proportion(flagged[~fake], table.clusters[~fake]),
+                        "caught": _proportion(flagged[fake], table.clusters[fake]),
+                    }
+                )
+
+
+def _curves(table: _Table, options: Options) -> Curves:
+    fake, p = table.is_fake, table.p_fake
+    curve = metrics.roc(fake, p)
+    roc_points: list[list[float]] = []
+    precision_recall: list[list[float]] = []
+    if curve.defined:
+        tpr, fpr = curve.hits / curve.n_fake, curve.alarms / curve.n_real
+        roc_points = _thinned(fpr, tpr)
+        flagged = curve.hits[1:] + curve.alarms[1:]
+        precision_recall = _thinned(tpr[1:], curve.hits[1:] / flagged)
+    bins = metrics.reliability(fake, p, n_bins=options.n_bins)
+    edges = np.linspace(0, 1, 41)
+    return Curves(
+        roc=roc_points,
+        precision_recall=precision_recall,
+        reliability={
+            "counts": bins.counts.tolist(),
+            "mean_p": bins.mean_p.tolist(),
+            "share_fake": bins.share_fake.tolist(),
+        },
+        histogram={
+            "edges": edges.tolist(),
+            "real": np.histogram(p[~fake], edges)[0].tolist(),
+            "fake": np.histogram(p[fake], edges)[0].tolist(),
+        },
+    )
+
+
+def _thinned(x: NDArray[np.float64], y: NDArray[np.float64]) -> list[list[float]]:
+    kept = np.unique(np.linspace(0, x.size - 1, MAX_CURVE_POINTS).astype(int))
+    points: list[list[float]] = np.column_stack([x, y])[kept].tolist()
+    return points
+
+
+def _differences(
+    first: _Table, second: _Table, options: Options
+) -> dict[str, dict[str, float] | None]:
+    if not first.p_fake.size:
+        return {}
+    differences = paired_bootstrap(
+        lambda rows: _figures(first, options, rows),
+        lambda rows: _figures(second, options, rows),
+        first.clusters,
+        n_resamples=options.n_resamples,
+        seed=options.seed,
+    )
+    return {name: _difference(value) for name, value in differences.items()}
+
+
+def _difference(difference: Difference | None) -> dict[str, float] | None:
+    return None if difference is None else {"value": difference.value, **asdict(difference)}
+
+
+def _estimate(value: float | None, interval: tuple[float, float] | None) -> Estimate:
+    if value is None or interval is None:
+        return Estimate(value=value, low=None, high=None)
+    return Estimate(value=value, low=interval[0], high=interval[1])
+
+
+def _proportion(hits: NDArray[np.bool_], clusters: NDArray[np.intp]) -> Estimate:
+    value = float(hits.mean()) if hits.size else None
+    return _estimate(value, cluster_wilson(hits, clusters))

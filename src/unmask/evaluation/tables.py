@@ -1,0 +1,282 @@
+"""Results files -> the tables and figures of the README and the docs.
+
+A document says what it wants between two comments, and this rewrites what stands between them:
+
+    <!-- results:dfdc-test summary -->
+    <!-- /results -->
+
+`dfdc-test` is a file of the results folder, the second word a name of `TABLES` or one figure, such
+as `frame.auc`, which stays in its line. `python -m unmask.evaluation.tables README.md docs/*.md`
+brings documents up to date.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from unmask.errors import DataError
+from unmask.evaluation.results import Estimate, Level, Results, Verdicts, read_results, write_text
+
+__all__ = ["TABLES", "render", "update"]
+
+NONE = "\N{EN DASH}"
+MARKER = re.compile(r"(<!-- results:(\S+) (\S+) -->)(.*?)(<!-- /results -->)", re.DOTALL)
+
+NAMES = {
+    "auc": "AUC",
+    "average_precision": "average precision",
+    "eer": "equal error rate",
+    "tpr_at_fpr_0.01": "fakes caught at 1 % false alarms",
+    "tpr_at_fpr_0.05": "fakes caught at 5 % false alarms",
+    "accuracy": "accuracy",
+    "precision": "precision",
+    "recall": "recall",
+    "f1": "F1",
+    "false_alarm_rate": "false alarms at p_fake > 0.5",
+    "ece": "expected calibration error",
+    "brier": "Brier score",
+}
+
+
+def render(text: str, folder: Path) -> str:
+    """A document's text with every marked part rewritten from the results files of `folder`.
+
+    Raises:
+        DataError: no such results file, table or figure, or a marker that is not closed.
+    """
+    if text.count("<!-- results:") != len(MARKER.findall(text)):
+        raise DataError("a results marker is not closed, or does not name a file and a table")
+
+    def rewritten(found: re.Match[str]) -> str:
+        opening, name, wanted, _, closing = found.groups()
+        results = read_results(folder / f"{name}.json")
+        if wanted in TABLES:
+            return f"{opening}\n{TABLES[wanted](results)}\n{closing}"
+        return f"{opening}{_figure(results, wanted)}{closing}"
+
+    return MARKER.sub(rewritten, text)
+
+
+def update(documents: Iterable[Path], folder: Path) -> list[Path]:
+    """Rewrite documents in place; the ones that changed are returned.
+
+    Raises:
+        DataError: see `render`; the message names the document.
+    """
+    changed = []
+    for document in documents:
+        try:
+            before = document.read_text(encoding="utf-8")
+            after = render(before, folder)
+        except (OSError, DataError) as error:
+            raise DataError(f"{document}: {error}") from error
+        if after != before:
+            write_text(document, after)
+            changed.append(document)
+    return changed
+
+
+def _summary(results: Results) -> str:
+    levels = [(name, level) for name, level in _levels(results) if level]
+    header = ["", *(f"{name} (n = {level['n']:,})" for name, level in levels)]
+    rows = [
+        [title, *(_estimate(level["figures"][key]) for _, level in levels)]
+        for key, title in NAMES.items()
+    ]
+    share = _estimate(results["coverage"]["share"])
+    rows.append(["share of pictures scored", share, *[""] * (len(levels) - 1)])
+    return _table(header, rows)
+
+
+def _confusion(results: Results) -> str:
+    level = results["frame"]
+    if level is None:
+        return "Nothing was scored."
+    counts = level["confusion"]
+    rows = [
+        ["real", f"{counts['true_real']:,}", f"{counts['false_fake']:,}"],
+        ["fake", f"{counts['false_real']:,}", f"{counts['true_fake']:,}"],
+    ]
+    return _table(["", "called REAL", "called FAKE"], rows)
+
+
+def _parts(key: str, columns: Sequence[str]) -> Callable[[Results], str]:
+    figures = ("auc", "accuracy", "tpr_at_fpr_0.01", "ece")
+
+    def table(results: Results) -> str:
+        rows = []
+        for part in results["sources"] if key == "sources" else results["methods"]:
+            level, video = part["frame"], part["video"]
+            rows.append(
+                [
+                    *(str(part.get(column, "")) or NONE for column in columns),
+                    *_counts(level),
+                    *(_of(level, figure) for figure in figures),
+                    _of(video, "auc"),
+                    _estimate(part["coverage"]["share"]),
+                ]
+            )
+        titles = [NAMES[figure] for figure in figures]
+        header = [*columns, "reals", "fakes", *titles, "video AUC", "share scored"]
+        return _table(header, rows)
+
+    return table
+
+
+def _verdicts(results: Results) -> str:
+    rates = ("false_alarms", "caught", "missed", "inconclusive")
+    rows = [
+        [_source(verdicts), *(_estimate(verdicts[rate]) for rate in rates)]  # type: ignore[literal-required]
+        for verdicts in results["verdicts"]
+    ]
+    header = [
+        "source",
+        "reals called likely_fake",
+        "fakes called likely_fake",
+        "fakes called likely_real",
+        "inconclusive",
+    ]
+    return _table(header, rows)
+
+
+def _flags(results: Results) -> str:
+    """How often a flag is right, by how common fakes are."""
+    prevalences = [*results["verdicts"][0]["flag_precision"]] if results["verdicts"] else []
+    rows = [
+        [_source(verdicts), *(_estimate(verdicts["flag_precision"][p]) for p in prevalences)]
+        for verdicts in results["verdicts"]
+    ]
+    return _table(["source", *(f"{100 * float(p):g} % fakes" for p in prevalences)], rows)
+
+
+def _transfer(results: Results) -> str:
+    rows = [
+        [
+            each["from"] or NONE,
+            each["to"] or NONE,
+            f"{each['target']:.0%}",
+            _estimate(each["false_alarms"]),
+            _estimate(each["caught"]),
+        ]
+        for each in results["transfer"]
+    ]
+    return _table(["threshold from", "used on", "aim", "false alarms", "fakes caught"], rows)
+
+
+def _robustness(results: Results) -> str:
+    rows = [["as it is", _of(results["frame"], "auc"), "", _estimate(results["coverage"]["share"])]]
+    for name, stability in results["robustness"].items():
+        change = stability["change"].get("auc")
+        told = NONE if change is None else _range(change["value"], change["low"], change["high"])
+        share = _estimate(stability["coverage"]["share"])
+        rows.append([name, _of(stability["frame"], "auc"), told, share])
+    return _table(["pictures", "AUC", "change of AUC", "share scored"], rows)
+
+
+def _comparison(results: Results) -> str:
+    comparison = results["comparison"]
+    if comparison is None:
+        return "Nothing to compare with."
+    rows = []
+    for key, title in NAMES.items():
+        if difference := comparison["figures"].get(key):
+            first, second = f"{difference['first']:.3f}", f"{difference['second']:.3f}"
+            told = _range(difference["value"], difference["low"], difference["high"])
+            rows.append([title, first, second, told, _p(difference["p_value"])])
+    header = ["", "this", "other", "difference", "p-value (paired bootstrap)"]
+    text = _table(header, rows)
+    if delong := comparison["delong"]:
+        told = _p(delong["p_value"])
+        text += f"\n\nDeLong's test of the AUCs, rows taken as independent: p-value {told}."
+    return text
+
+
+def _origin(results: Results) -> str:
+    origin, model = results["origin"], results["model"]
+    of_model = f"{model['name']} {model['version']} ({model['sha256'][:12]})" if model else "scores"
+    commit = origin["commit"] or "unknown"
+    return (
+        f"From `{results['name']}.json`: {of_model}, commit {commit[:12]}, "
+        f"{origin['machine']['processor']}, {origin['created'][:10]}."
+    )
+
+
+TABLES: Mapping[str, Callable[[Results], str]] = {
+    "summary": _summary,
+    "confusion": _confusion,
+    "methods": _parts("methods", ("source", "method")),
+    "sources": _parts("sources", ("source",)),
+    "verdicts": _verdicts,
+    "flags": _flags,
+    "transfer": _transfer,
+    "robustness": _robustness,
+    "comparison": _comparison,
+    "origin": _origin,
+}
+
+
+def _figure(results: Results, wanted: str) -> str:
+    name, _, figure = wanted.partition(".")
+    level = dict(_levels(results)).get(name)
+    if level is None or figure not in level["figures"]:
+        known = ", ".join([*TABLES, *(f"frame.{key}" for key in NAMES)])
+        raise DataError(f"{results['name']} has no {wanted!r}; there are {known}")
+    return _estimate(level["figures"][figure])
+
+
+def _levels(results: Results) -> list[tuple[str, Level | None]]:
+    return [("frame", results["frame"]), ("video", results["video"])]
+
+
+def _source(verdicts: Verdicts) -> str:
+    return verdicts["source"] or "all"
+
+
+def _counts(level: Level | None) -> list[str]:
+    return [f"{level['n_real']:,}", f"{level['n_fake']:,}"] if level else ["0", "0"]
+
+
+def _of(level: Level | None, figure: str) -> str:
+    return _estimate(level["figures"][figure]) if level else NONE
+
+
+def _estimate(estimate: Estimate) -> str:
+    value, low, high = estimate["value"], estimate["low"], estimate["high"]
+    if value is None or low is None or high is None:
+        return _number(value)
+    return _range(value, low, high)
+
+
+def _range(value: float, low: float, high: float) -> str:
+    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def _number(value: float | None) -> str:
+    return NONE if value is None else f"{value:.3f}"
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Rewrite the figures of documents.")
+    parser.add_argument("documents", nargs="+", type=Path)
+    parser.add_argument("--results", type=Path, default=Path("docs/results"))
+    arguments = parser.parse_args()
+    try:
+        update(arguments.documents, arguments.results)
+    except DataError as error:
+        parser.error(str(error))
+
+
+if __name__ == "__main__":
+    main()

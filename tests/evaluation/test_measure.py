@@ -1,0 +1,100 @@
+"""From pictures on disk to a results file, with a detector of brightness."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from unmask.errors import DataError
+from unmask.evaluation import Options, Outcome, measure, read_results, read_scores
+
+from .conftest import brightness, read
+
+QUICK = Options(n_resamples=5)
+
+
+def test_everything_is_measured_and_written(manifest, tmp_path):
+    steps = []
+
+    def track(outcomes, step, n):
+        steps.append((step, n))
+        return outcomes
+
+    scores, out = tmp_path / "scores.csv", tmp_path / "results.json"
+    results = measure(
+        manifest,
+        brightness,
+        name="drawn",
+        settings={"faces": "whole"},
+        read=read,
+        degradations=("half-size",),
+        scores=scores,
+        out=out,
+        track=track,
+        options=QUICK,
+    )
+    assert read_results(out) == results
+    assert steps == [("drawn", 80), ("half-size", 80)]
+    assert results["settings"]["faces"] == "whole"
+    assert results["settings"]["n_resamples"] == 5
+    assert results["coverage"]["statuses"] == {"scored": 78, "undecodable": 1, "no_face": 1}
+    assert results["robustness"]["half-size"]["coverage"] == results["coverage"]
+    assert results["robustness"]["half-size"]["change"]["auc"]["value"] == pytest.approx(0)
+    assert len(scores.read_text().splitlines()) == 81
+
+
+def test_scores_that_were_written_give_the_same_results_without_a_detector(manifest, tmp_path):
+    scores = tmp_path / "scores.csv"
+    first = measure(manifest, brightness, name="drawn", scores=scores, options=QUICK)
+    again = measure(manifest, read_scores(scores, manifest), name="drawn", options=QUICK)
+    for part in ("coverage", "frame", "video", "sources", "methods", "verdicts", "transfer"):
+        assert again[part] == first[part]
+
+
+def test_noise_is_the_same_in_any_part_of_a_manifest(manifest):
+    def noisy(rows):
+        seen = {}
+
+        def scorer(sources):
+            for number, source in enumerate(sources):
+                if isinstance(source, np.ndarray):
+                    seen[number] = source.copy()
+                yield Outcome(0.5)
+
+        measure(rows, scorer, name="n", read=read, degradations=("noise-8",), options=QUICK)
+        return seen
+
+    whole, part = noisy(manifest), noisy(manifest.where(source="y"))
+    # Of the 40 rows of source x one could not be decoded.
+    np.testing.assert_array_equal(part[0], whole[39])
+    assert not np.array_equal(part[0], part[1])
+
+
+def refuse(sources):
+    raise AssertionError("nothing may be scored")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"degradations": ("jpeg-51",), "read": read}, "no degradation 'jpeg-51'"),
+        ({"degradations": ("jpeg-50",)}, "a way to read them"),
+        ({"out": "absent/results.json"}, "the folder .* does not exist"),
+        ({"scores": "absent/scores.csv"}, "the folder .* does not exist"),
+        ({"plots": "absent"}, "this folder does not exist"),
+    ],
+)
+def test_what_cannot_end_well_stops_before_scoring(manifest, tmp_path, arguments, message):
+    paths = {
+        name: tmp_path / value
+        for name, value in arguments.items()
+        if name in ("out", "scores", "plots")
+    }
+    with pytest.raises(DataError, match=message):
+        measure(manifest, refuse, name="drawn", **{**arguments, **paths})
+
+
+def test_outcomes_alone_cannot_be_degraded(manifest):
+    outcomes = [Outcome(0.5)] * len(manifest)
+    with pytest.raises(DataError, match="need a detector"):
+        measure(manifest, outcomes, name="drawn", read=read, degradations=("jpeg-50",))

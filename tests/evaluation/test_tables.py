@@ -1,0 +1,93 @@
+"""Tables come from results files, and documents of this project are up to date with theirs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from unmask.errors import DataError
+from unmask.evaluation.results import write_results
+from unmask.evaluation.tables import TABLES, render, update
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def folder(results, tmp_path):
+    write_results(tmp_path / "drawn.json", results)
+    return tmp_path
+
+
+def part(wanted, inside="\noutdated\n"):
+    return f"before <!-- results:drawn {wanted} -->{inside}<!-- /results --> after"
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_table_renders_once_and_for_all(folder, name):
+    text = render(part(name), folder)
+    assert "outdated" not in text
+    assert text.startswith("before <!--")
+    assert text.endswith("--> after")
+    assert render(text, folder) == text
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    assert len({line.count("|") for line in lines}) <= 1
+
+
+def test_figures_are_those_of_the_file(folder, results):
+    auc = results["frame"]["figures"]["auc"]
+    expected = f"{auc['value']:.3f} [{auc['low']:.3f}, {auc['high']:.3f}]"
+    assert f"| AUC | {expected} |" in render(part("summary"), folder)
+    inline = render(part("frame.auc", "old"), folder)
+    assert inline == part("frame.auc", expected)
+    assert "| jpeg-50 |" in render(part("robustness"), folder)
+    assert "brightness 1 (abababababab)" in render(part("origin"), folder)
+    assert "| real | " in render(part("confusion"), folder)
+
+
+def test_what_is_not_defined_is_a_dash(folder, results):
+    results["frame"]["figures"]["auc"] = {"value": None, "low": None, "high": None}
+    write_results(folder / "drawn.json", results)
+    assert "-->\N{EN DASH}<!--" in render(part("frame.auc"), folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (part("frame.beauty"), "has no 'frame.beauty'; there are summary"),
+        (part("beauty"), "has no 'beauty'"),
+        ("<!-- results:other summary --><!-- /results -->", "other.json: no results file"),
+        ("<!-- results:drawn summary -->", "not closed"),
+        ("<!-- results:drawn --><!-- /results -->", "does not name a file and a table"),
+    ],
+)
+def test_markers_that_cannot_be_filled_are_errors(folder, text, message):
+    with pytest.raises(DataError, match=message):
+        render(text, folder)
+
+
+def test_the_command_rewrites_documents_in_place(folder):
+    document, plain = folder / "a.md", folder / "b.md"
+    document.write_text(part("summary"))
+    plain.write_text("nothing to do")
+    command = [sys.executable, "-m", "unmask.evaluation.tables"]
+    done = subprocess.run([*command, document, plain, "--results", folder], check=False)
+    assert done.returncode == 0
+    assert "| AUC |" in document.read_text()
+    assert update([document, plain], folder) == []
+    document.write_text("<!-- results:absent summary --><!-- /results -->")
+    done = subprocess.run(
+        [*command, document, "--results", folder], check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert "absent.json" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "document", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda p: p.name
+)
+def test_documents_are_up_to_date_with_their_results(document):
+    text = document.read_text(encoding="utf-8")
+    assert render(text, ROOT / "docs" / "results") == text
