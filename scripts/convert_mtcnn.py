@@ -4,8 +4,8 @@
     python scripts/convert_mtcnn.py facenet/facenet_pytorch/data src/unmask/weights
 
 The architectures are those of Zhang et al., "Joint Face Detection and Alignment using Multi-task
-Cascaded Convolutional Networks" (2016), figure 2. Each graph takes RGB float32 `(N, H, W, 3)` in [0, 255] and
-normalises it itself.
+Cascaded Convolutional Networks" (2016), figure 2. Each graph takes RGB float32 `(N, H, W, 3)`
+in [0, 255] and normalises it itself.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from unmask.types import Face, FaceCrop, Image
 
-__all__ = ["align", "crop_affine", "warp"]
+__all__ = ["align", "crop_affine", "warp", "whole", "whole_affine"]
 
 
 def align(image: Image, face: Face, *, size: int, margin: float) -> FaceCrop:
@@ -23,6 +23,19 @@ def align(image: Image, face: Face, *, size: int, margin: float) -> FaceCrop:
     field's data sets do; at 1.3 it shows most of the head.
     """
     return warp(image, crop_affine(face, size=size, margin=margin), size)
+
+
+def whole(image: Image, *, size: int) -> FaceCrop:
+    """Take a picture that is a face crop already: its middle square, scaled to `size` px."""
+    return warp(image, whole_affine(image, size=size), size)
+
+
+def whole_affine(image: Image, *, size: int) -> NDArray[np.float64]:
+    """The (2, 3) transform from image px to the px of `whole`."""
+    height, width = image.shape[:2]
+    scale = size / min(height, width)
+    shift = (size - scale * width) / 2, (size - scale * height) / 2
+    return np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
 
 
 def crop_affine(face: Face, *, size: int, margin: float) -> NDArray[np.float64]:
@@ -50,7 +63,8 @@ def warp(image: Image, affine: NDArray[np.float64], size: int) -> FaceCrop:
     """Sample `(size, size, 3)` px through a (2, 3) similarity from image px to crop px.
 
     Bicubic; where the crop is smaller than its source it is anti-aliased: whole-number reduction
-    first, then where needed a warp at twice the size, averaged. Outside the image its reflection is used.
+    first, then where needed a warp at twice the size, averaged. Outside the image its reflection
+    is used.
     """
     height, width = image.shape[:2]
     inverse = _inverse(affine)
@@ -106,7 +120,7 @@ def _region(image: Image, x1: int, y1: int, x2: int, y2: int) -> Image:
     """`image[y1:y2, x1:x2]`, continued by reflection where it reaches beyond the image."""
     height, width = image.shape[:2]
     rows, columns = _reflected(y1, y2, height), _reflected(x1, x2, width)
-    if 0 <= x1 and 0 <= y1 and x2 <= width and y2 <= height:
+    if x1 >= 0 and y1 >= 0 and x2 <= width and y2 <= height:
         return image[y1:y2, x1:x2]
     return image[rows[:, None], columns]
 

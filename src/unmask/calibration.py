@@ -45,7 +45,8 @@ def calibrate(logits: Scores | float, calibration: Mapping[str, Any]) -> NDArray
     if method == "platt":
         return _sigmoid(calibration["a"] * z + calibration["b"])
     if method == "isotonic":
-        return np.interp(z, calibration["logits"], calibration["probabilities"])
+        points = calibration["logits"], calibration["probabilities"]
+        return np.asarray(np.interp(z, *points), np.float64)
     raise ModelError(f"The model card's calibration method is {method!r}.")
 
 

@@ -1,7 +1,7 @@
 """Stages 1 to 8 wired: a picture in, a report out. This is the one thing every way in calls.
 
-    bytes ─media→ Picture ─faces→ [Face] ─alignment→ [FaceCrop] ┬──────────→ network ─calibration→
-                                                 └─spectrum→ [Spectrum] ↗      └─heatmap→ Heatmap
+bytes ─media→ Picture ─faces→ [Face] ─alignment→ [FaceCrop] ┬──────────→ network ─calibration→
+                                             └─spectrum→ [Spectrum] ↗      └─heatmap→ Heatmap
 """
 
 from __future__ import annotations
@@ -77,8 +77,10 @@ class Detector:
     def identity(self) -> ModelIdentity:
         return self._network.identity
 
-    def image(self, source: Source, *, heatmaps: bool = True) -> ImageReport:
-        """Judge one picture.
+    def image(
+        self, source: Source, *, heatmaps: bool = True, path: str | None = None
+    ) -> ImageReport:
+        """Judge one picture; `path` is what the report calls it, by default its path if any.
 
         Raises:
             InputError: it cannot be read; `code` says why and the message what to do.
@@ -86,13 +88,12 @@ class Detector:
         clock = _Clock()
         with clock("media"):
             picture = self.read(source)
-        path = str(source) if isinstance(source, str | Path) else None
         with clock("faces"):
             faces = self._faces.detect(picture.pixels)
         reports = self._judge(picture, faces, clock, heatmaps=heatmaps)
         verdict, reason, headline = _summarise(reports)
         return ImageReport(
-            path=path,
+            path=path or _path(source),
             sha256=picture.sha256,
             verdict=verdict,
             reason=reason,
@@ -138,7 +139,7 @@ class Detector:
     def refusal(self, source: Source, error: InputError) -> ImageReport:
         """The report of a picture that could not be read."""
         return ImageReport(
-            path=str(source) if isinstance(source, str | Path) else None,
+            path=_path(source),
             sha256=None,
             verdict=Verdict.NOT_ANALYSED,
             reason=Reason(error.code),
@@ -202,13 +203,15 @@ class Detector:
             )
         ]
 
-    def _verdict(
-        self, prediction: Prediction, quality: Quality
-    ) -> tuple[Verdict, Reason | None]:
+    def decide(self, prediction: Prediction) -> Verdict:
+        """What the card's thresholds make of a prediction, the face's quality aside."""
+        return decide(prediction.p_fake, self.card.thresholds)
+
+    def _verdict(self, prediction: Prediction, quality: Quality) -> tuple[Verdict, Reason | None]:
         """The thresholds decide, unless the face is unlike those the thresholds were set on."""
         if quality.reasons:
             return Verdict.INCONCLUSIVE, quality.reasons[0]
-        verdict = decide(prediction.p_fake, self.card.thresholds)
+        verdict = self.decide(prediction)
         between = verdict is Verdict.INCONCLUSIVE
         return verdict, Reason.BETWEEN_THRESHOLDS if between else None
 
@@ -226,6 +229,10 @@ class Detector:
                     f"sample scored {prediction.logit:.4f} instead of {expected:.4f}. Its answers "
                     "cannot be trusted; check the versions of onnxruntime, numpy and pillow."
                 )
+
+
+def _path(source: Source) -> str | None:
+    return str(source) if isinstance(source, str | Path) else None
 
 
 class _Clock:

@@ -67,7 +67,7 @@ class FaceDetector:
         # its landmarks are off by a fifth of its size. With a border round it they are right.
         border = int(BORDER * min(image.shape[:2]))
         framed = np.pad(image, ((border, border), (border, border), (0, 0)), constant_values=127)
-        return [_moved(face, -border) for face in self._cascade(framed)]
+        return [_moved(face, -border) for face in self._cascade(framed)] or faces
 
     def _cascade(self, image: Image) -> list[Face]:
         min_face_px, reduction = self.min_face_px, 1

@@ -69,13 +69,15 @@ def overlay(
 
 def colourise(values: NDArray[np.float32], colormap: Colormap = "jet") -> NDArray[np.float32]:
     """`(H, W)` in [0, 1] -> `(H, W, 3)` float32 RGB in [0, 255]."""
-    return COLORMAPS[colormap][np.clip(values * 255 + 0.5, 0, 255).astype(np.uint8)]
+    table = COLORMAPS[colormap]
+    colours: NDArray[np.float32] = table[np.clip(values * 255 + 0.5, 0, 255).astype(np.uint8)]
+    return colours
 
 
 def _jet() -> NDArray[np.float32]:
     v = np.linspace(0, 1, 256)[:, None]
     table = np.clip(1.5 - np.abs(4 * v - np.array([3, 2, 1])), 0, 1) * 255
-    return table.astype(np.float32)
+    return np.asarray(table, np.float32)
 
 
 def _viridis() -> NDArray[np.float32]:

@@ -144,11 +144,10 @@ def parse_card(text: str) -> ModelCard:
     kinds: dict[str, Any] = get_type_hints(ModelCard)
     for name, kind in kinds.items():
         value = values[name]
-        simple = {str: str, int: int, float: (int, float)}.get(kind)
-        if simple is not None and not isinstance(value, simple):
-            raise ModelError(f"The model card's {name} is {value!r}, expected {kind.__name__}.")
-        if simple is None and not isinstance(value, dict | list):
-            raise ModelError(f"The model card's {name} is {value!r}.")
+        accepted = {str: (str,), int: (int,), float: (int, float)}.get(kind, (dict, list))
+        if not isinstance(value, accepted):
+            wanted = " or ".join(kind.__name__ for kind in accepted)
+            raise ModelError(f"The model card's {name} is {value!r}, expected {wanted}.")
     for name in ("branches", "classes", "golden"):
         values[name] = tuple(values[name])
     card = ModelCard(**values)

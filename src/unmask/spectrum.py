@@ -150,7 +150,8 @@ class _Sparse:
 
     def __matmul__(self, vector: NDArray[np.float64]) -> NDArray[np.float64]:
         sums = np.bincount(self._rows, self._values * vector[self._columns], N_RADII)
-        return sums[self._source] / self._total[self._source]
+        means: NDArray[np.float64] = sums[self._source] / self._total[self._source]
+        return means
 
 
 # --- DCT -------------------------------------------------------------------------------------
@@ -192,8 +193,7 @@ def _block_dct(grey: Grey) -> Grey:
     n = len(grey) // 8
     blocks = grey[: n * 8, : n * 8].reshape(n, 8, n, 8).swapaxes(1, 2)
     matrix = _dct_matrix()
-    transformed: Grey = matrix @ blocks @ matrix.T
-    return transformed
+    return np.asarray(matrix @ blocks @ matrix.T, np.float32)
 
 
 @lru_cache(maxsize=1)

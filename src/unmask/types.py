@@ -191,10 +191,7 @@ class Heatmap:
     def corners(self) -> NDArray[np.float64]:
         """`(4, 2)` px of the image: the crop's corners, clockwise from its top left."""
         square = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * self.crop_size
-        corners: NDArray[np.float64] = np.linalg.solve(
-            self.affine[:, :2], (square - self.affine[:, 2]).T
-        ).T
-        return corners
+        return np.linalg.solve(self.affine[:, :2], (square - self.affine[:, 2]).T).T.astype(float)
 
 
 @dataclass(frozen=True, slots=True)

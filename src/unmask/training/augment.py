@@ -106,7 +106,7 @@ def _h264(image: Image, rng: np.random.Generator) -> Image:
     height, width = image.shape[0] // 2 * 2, image.shape[1] // 2 * 2
     encoder = av.CodecContext.create("libx264", "w")
     encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
-    encoder.time_base = 1  # type: ignore[assignment]
+    encoder.time_base = 1
     encoder.options = {"crf": str(crf), "preset": "ultrafast", "threads": "1"}
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image[:height, :width]))
     frame.pts = 0

@@ -106,7 +106,7 @@ def _composite(
     source: Image, target: Image, points: Points, rng: np.random.Generator
 ) -> tuple[Image, Mask]:
     mask = _random_mask(points, target.shape[0], rng)
-    mask *= rng.choice([0.25, 0.5, 0.75, 1.0, 1.0, 1.0])
+    mask *= np.float32(rng.choice([0.25, 0.5, 0.75, 1.0, 1.0, 1.0]))
     mixed = source * mask[..., None] + target * (1 - mask[..., None])
     return np.clip(mixed + 0.5, 0, 255).astype(np.uint8), mask
 
@@ -161,15 +161,16 @@ def _random_mask(points: Points, size: int, rng: np.random.Generator) -> Mask:
     hull = _convex_hull(bent + centre)
     softness = float(np.exp(rng.uniform(np.log(0.7), np.log(0.06 * size))))
     picture = PIL.Image.fromarray((_polygon(hull, size) * 255).astype(np.uint8))
-    soft = np.asarray(picture.filter(PIL.ImageFilter.GaussianBlur(softness)), np.float32) / 255
+    soft = np.asarray(picture.filter(PIL.ImageFilter.GaussianBlur(softness)), np.float32)
+    soft = soft / np.float32(255)
     # Half of the masks fade within the hull only, as eroding before the blur would make them.
-    return np.clip(2 * soft - 1, 0, 1) if rng.random() < 0.5 else soft
+    return np.clip(2 * soft - 1, 0, 1).astype(np.float32) if rng.random() < 0.5 else soft
 
 
 def _polygon(points: NDArray[np.floating], size: int) -> Mask:
     picture = PIL.Image.new("L", (size, size))
     PIL.ImageDraw.Draw(picture).polygon([(float(x), float(y)) for x, y in points], fill=255)
-    return np.asarray(picture, np.float32) / 255
+    return np.asarray(picture, np.float32) / np.float32(255)
 
 
 def _convex_hull(points: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -179,10 +180,14 @@ def _convex_hull(points: NDArray[np.floating]) -> NDArray[np.floating]:
     def chain(ps: list[tuple[float, ...]]) -> list[tuple[float, ...]]:
         out: list[tuple[float, ...]] = []
         for p in ps:
-            while len(out) > 1 and (
-                (out[-1][0] - out[-2][0]) * (p[1] - out[-2][1])
-                - (out[-1][1] - out[-2][1]) * (p[0] - out[-2][0])
-            ) <= 0:
+            while (
+                len(out) > 1
+                and (
+                    (out[-1][0] - out[-2][0]) * (p[1] - out[-2][1])
+                    - (out[-1][1] - out[-2][1]) * (p[0] - out[-2][0])
+                )
+                <= 0
+            ):
                 out.pop()
             out.append(p)
         return out[:-1]

@@ -51,6 +51,8 @@ class Stage:
     weight_decay: float = 1e-4
     schedule: Literal["plateau", "cosine", "constant"] = "plateau"
     warmup_steps: int = 0
+    clip_norm: float = 5.0
+    """Largest norm of the gradient: one odd batch must not undo the ImageNet features."""
     plateau_patience: int = 5
     stop_patience: int = 10
     average: float = 0.0

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from unmask.alignment import crop_affine, warp
+from unmask.alignment import crop_affine, warp, whole_affine
 from unmask.errors import DataError
 from unmask.spectrum import describe
 from unmask.training.augment import degrade
@@ -178,7 +178,9 @@ class TrainingDataset(Dataset[Sample]):
         row = pool[self._order(source, is_fake, paired, lap)[position]]
         # Places come in twos: genuine at the even one, and if paired its blend at the odd one.
         key = place - place % 2 if paired else place
-        return Draw(row, paired and place % 2 == 1, (self.config.seed, self.stage, step, key), source)
+        return Draw(
+            row, paired and place % 2 == 1, (self.config.seed, self.stage, step, key), source
+        )
 
     def __len__(self) -> int:
         return len(self._layout)
@@ -249,10 +251,7 @@ def base_affine(row: Row, image: Image, config: TrainingConfig, *, whole: bool =
     size = config.input_size
     if row.landmarks is not None and not whole:
         return crop_affine(_face(row), size=size, margin=config.crop_margin)
-    height, width = image.shape[:2]
-    scale = size / min(height, width)
-    shift = (size - scale * width) / 2, (size - scale * height) / 2
-    return np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
+    return whole_affine(image, size=size)
 
 
 def _face(row: Row) -> Face:
@@ -263,7 +262,7 @@ def _face(row: Row) -> Face:
 def _shape(row: Row) -> NDArray[np.float64]:
     """The landmarks in an aligned unit square: what two faces that look the same way share."""
     assert row.landmarks is not None
-    return _through(crop_affine(_face(row), size=1, margin=1.0), row.landmarks)
+    return _through(crop_affine(_face(row), size=1, margin=1.0), row.landmarks).astype(float)
 
 
 def _through(affine: Affine, points: NDArray[np.float32]) -> Points:

@@ -141,7 +141,13 @@ class _StageTrainer:
             self.step += 1
             done = self.step - first
             left_s = (time.monotonic() - started) / done * (self.total_steps - self.step)
-            self.log.step(stage=self.index + 1, step=self.step, loss=loss, left_s=round(left_s))
+            self.log.step(
+                stage=self.index + 1,
+                step=self.step,
+                total=self.total_steps,
+                loss=loss,
+                left_s=round(left_s),
+            )
             at_epoch = self.step % self.steps_per_epoch == 0
             if at_epoch:
                 self._end_epoch()
@@ -154,7 +160,9 @@ class _StageTrainer:
         places = range(self.rank, len(self.dataset), self.world)
         if self.step and self.epochs_since_auc >= self.stage.stop_patience:
             return iter(())
-        batches = [[(step, place) for place in places] for step in range(self.step, self.total_steps)]
+        batches = [
+            [(step, place) for place in places] for step in range(self.step, self.total_steps)
+        ]
         return iter(
             DataLoader(self.dataset, batch_sampler=batches, num_workers=self.config.workers)
         )
@@ -177,6 +185,7 @@ class _StageTrainer:
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         _share_gradients(self.trained, self.world)
+        nn.utils.clip_grad_norm_(self.trained, self.stage.clip_norm)
         self.optimizer.step()
         # A young average forgets its start faster.
         decay = min(self.stage.average, (1 + self.step) / (10 + self.step))
@@ -189,15 +198,18 @@ class _StageTrainer:
         warmup = min(1.0, (self.step + 1) / max(1, self.stage.warmup_steps))
         if self.stage.schedule == "cosine":
             return warmup * 0.5 * (1 + math.cos(math.pi * self.step / self.total_steps))
-        return warmup * self.factor
+        return warmup * (self.factor if self.stage.schedule == "plateau" else 1.0)
 
     def _end_epoch(self) -> None:
         with _Swapped(self.trained, self.average):
             logits, labels = predict(self.network, self.validation, self.config)
             scores = logits[:, FAKE] - logits[:, REAL]
             sources = np.array([row.source for row in self.validation])
-            aucs = {str(s): _auc(scores[sources == s], labels[sources == s]) for s in set(sources)}
-            aucs = {source: value for source, value in aucs.items() if value is not None}
+            aucs = {}
+            for source in sorted(set(sources)):
+                value = _auc(scores[sources == source], labels[sources == source])
+                if value is not None:
+                    aucs[str(source)] = value
             auc = float(np.mean(list(aucs.values())))
             loss = float(F.cross_entropy(torch.from_numpy(logits), torch.from_numpy(labels)))
             self.epochs_since_auc += 1
@@ -209,16 +221,15 @@ class _StageTrainer:
         self.epochs_since_loss += 1
         if loss < self.best_loss:
             self.best_loss, self.epochs_since_loss = loss, 0
-        elif self.stage.schedule == "plateau":
-            if self.epochs_since_loss >= self.stage.plateau_patience:
-                self.factor, self.epochs_since_loss = self.factor * 0.1, 0
+        elif self.epochs_since_loss >= self.stage.plateau_patience:
+            self.factor, self.epochs_since_loss = self.factor * 0.1, 0
         self.log.epoch(
             stage=self.index + 1,
             epoch=self.step // self.steps_per_epoch,
             step=self.step,
             val_loss=round(loss, 5),
             val_auc=round(auc, 5),
-            val_auc_by_source={s: round(v, 5) for s, v in sorted(aucs.items())},
+            val_auc_by_source={s: round(v, 5) for s, v in aucs.items()},
             rate=self._rate(),
         )
 
@@ -458,5 +469,3 @@ def _require(path: Path) -> dict[str, Any]:
     if state is None:
         raise ModelError(f"{path} does not exist")
     return state
-
-

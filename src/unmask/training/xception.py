@@ -7,11 +7,13 @@ At 224 px the stages are 111x111x32, 109x109x64, 55x55x128, 28x28x256, 14x14x728
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own convention)
 from torch import Tensor, nn
 
-__all__ = ["BLOCKS", "FEATURES", "Xception"]
+__all__ = ["BLOCKS", "FEATURES", "Xception", "fold"]
 
 FEATURES = 2048
 BLOCKS = ("stem", *(f"block{i}" for i in range(1, 13)), "exit")
@@ -39,7 +41,7 @@ class FrozenBatchNorm2d(nn.BatchNorm2d):
     of one domain harms the others, so inference mode is the default (see docs/training.md).
     """
 
-    def train(self, mode: bool = True) -> FrozenBatchNorm2d:
+    def train(self, mode: bool = True) -> FrozenBatchNorm2d:  # noqa: ARG002
         super().train(False)
         return self
 
@@ -50,7 +52,7 @@ def normed(conv: nn.Module, norm: nn.Module, x: Tensor) -> Tensor:
     The product of weights and scale is differentiable, so nothing changes but the time: the
     passes over the large activations are spared.
     """
-    if norm.training:
+    if norm.training or isinstance(norm, nn.Identity):  # live, or folded into the weights
         return norm(conv(x))
     last = conv.pointwise if isinstance(conv, SeparableConv2d) else conv
     if isinstance(conv, SeparableConv2d):
@@ -59,6 +61,31 @@ def normed(conv: nn.Module, norm: nn.Module, x: Tensor) -> Tensor:
     weight = last.weight * scale[:, None, None, None]
     bias = norm.bias - norm.running_mean * scale
     return F.conv2d(x, weight, bias, last.stride, last.padding)
+
+
+def fold(trunk: Xception) -> None:
+    """Make each constant normalisation part of the convolution before it, for good."""
+    for owner in [trunk, *(m for m in trunk.modules() if isinstance(m, nn.Sequential | Block))]:
+        children = dict(owner.named_children())
+        for conv, norm in FOLDS.items():
+            if conv in children and norm in children:
+                _fold_pair(owner, children[conv], norm)
+        if isinstance(owner, nn.Sequential):
+            for name, child in children.items():
+                if isinstance(child, SeparableConv2d):
+                    _fold_pair(owner, child, str(int(name) + 1))
+
+
+FOLDS = {f"conv{i}": f"bn{i}" for i in range(1, 5)} | {"skip": "skipbn"}
+
+
+def _fold_pair(owner: nn.Module, conv: nn.Module, name: str) -> None:
+    norm = owner.get_submodule(name)
+    last = conv.pointwise if isinstance(conv, SeparableConv2d) else conv
+    scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+    last.weight = nn.Parameter((last.weight * scale[:, None, None, None]).detach())
+    last.bias = nn.Parameter((norm.bias - norm.running_mean * scale).detach())
+    owner.add_module(name, nn.Identity())
 
 
 def same_max_pool(x: Tensor) -> Tensor:
@@ -80,7 +107,7 @@ class Block(nn.Module):
     ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        for i, (inputs, outputs) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
+        for i, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
             if i or relu_first:
                 layers.append(nn.ReLU())
             layers += [SeparableConv2d(inputs, outputs), norm(outputs, eps=BATCH_NORM_EPS)]

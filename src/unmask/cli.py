@@ -1,0 +1,365 @@
+"""The command line. Each command imports what it needs, so that `detect` starts quickly."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from unmask.errors import ConfigurationError, DataError, UnmaskError
+
+if TYPE_CHECKING:
+    from unmask.detector import Detector
+    from unmask.evaluation import Outcome, Scorer
+    from unmask.types import Image, ImageReport
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    help="Says, per face, whether a photo was manipulated, how sure it is, and what it could not "
+    "judge.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+out, err = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False)
+
+ALL_ANALYSED, FAILED, WRONG_USAGE, SOME_NOT_ANALYSED = 0, 1, 2, 3
+
+PICTURES = {
+    *(".jpg", ".jpeg", ".png", ".webp", ".avif", ".heic", ".heif"),
+    *(".gif", ".bmp", ".tif", ".tiff"),
+}
+"""Endings that are taken from a folder; a file that is named is taken whatever its ending."""
+
+COLOURS = {
+    "likely_fake": "bold red",
+    "likely_real": "green",
+    "inconclusive": "yellow",
+    "not_analysed": "dim",
+}
+
+
+def main() -> None:
+    """Run a command; an error of Unmask is one line and a status, never a stack trace."""
+    try:
+        app()
+    except (ConfigurationError, DataError) as error:
+        err.print(f"unmask: {error}", markup=False)
+        sys.exit(WRONG_USAGE)
+    except UnmaskError as error:
+        err.print(f"unmask: {error}", markup=False)
+        sys.exit(FAILED)
+
+
+@app.command()
+def detect(
+    paths: Annotated[list[Path], typer.Argument(help="pictures, and folders of pictures")],
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,
+    heatmap_dir: Annotated[
+        Path | None, typer.Option(help="write each picture with its heat maps here, as JPEG")
+    ] = None,
+    colormap: Annotated[str, typer.Option(help="of the heat maps: jet or viridis")] = "jet",
+) -> None:
+    """Judge pictures. Exit status: 0 all analysed, 3 some not, 2 wrong usage, 1 failed."""
+    if colormap not in ("jet", "viridis"):
+        raise ConfigurationError(f"--colormap {colormap}: expected jet or viridis")
+    if heatmap_dir is not None:
+        heatmap_dir.mkdir(parents=True, exist_ok=True)
+    files = list(_expand(paths))
+    if not files:
+        raise ConfigurationError("no picture in " + ", ".join(map(str, paths)))
+    detector = _detector()
+    complete = True
+    for number, path in enumerate(files):
+        report = _detect(detector, path, heatmap_dir, colormap, number)
+        complete &= report.verdict != "not_analysed"
+        if as_json:
+            from unmask.report import to_dict
+
+            print(json.dumps(to_dict(report)), flush=True)  # noqa: T201 (the command's result)
+        else:
+            _print(report)
+    raise typer.Exit(ALL_ANALYSED if complete else SOME_NOT_ANALYSED)
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="port to listen on")] = 5000,
+) -> None:
+    """Serve the page and the REST API."""
+    from unmask.server import serve as run
+
+    shown = f"[{host}]" if ":" in host else host
+    err.print(f"Unmask is at http://{shown}:{port}  (stop with Ctrl-C)", markup=False)
+    run(host, port)
+
+
+@app.command()
+def info(
+    as_json: Annotated[bool, typer.Option("--json", help="the whole card as JSON")] = False,
+) -> None:
+    """Show the model card: what the model is, its limits, and how often it is wrong."""
+    detector = _detector()
+    card, identity = detector.card, detector.identity
+    if as_json:
+        import dataclasses
+
+        golden = [{k: v for k, v in g.items() if k != "png"} for g in card.golden]
+        values = {**dataclasses.asdict(card), "golden": golden, "sha256": identity.sha256}
+        print(json.dumps(values, indent=2))  # noqa: T201 (the command's result)
+        return
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    rows: dict[str, Any] = {
+        "model": f"{identity.name} {identity.version}",
+        "sha256": identity.sha256,
+        "architecture": f"{card.architecture} ({', '.join(card.branches)})",
+        "crop": f"{card.input_size} px, margin {card.crop_margin}",
+        "calibration": card.calibration["method"],
+        "likely_fake from": f"{card.thresholds['likely_fake']:.4f}",
+        "likely_real up to": f"{card.thresholds['likely_real']:.4f}",
+        **{f"rule {name}": f"{value:g}" for name, value in card.quality_rules.items()},
+    }
+    for name, value in card.documentation.items():
+        if isinstance(value, str):
+            rows[name] = value
+        elif isinstance(value, list):
+            rows[name] = "\n".join(f"- {item}" for item in value)
+    for source, rates in card.documentation.get("validation", {}).items():
+        if isinstance(rates, dict):
+            rows[f"validation {source}"] = (
+                f"{rates['false_alarms']:.1%} of {rates['n_real']} genuine called likely_fake, "
+                f"{rates['detected']:.1%} of {rates['n_fake']} fakes"
+            )
+    for name, value in rows.items():
+        table.add_row(name, str(value))
+    out.print(table)
+
+
+@app.command()
+def train(
+    manifest: Annotated[Path, typer.Argument(help="a manifest made by unmask prepare")],
+    run: Annotated[Path, typer.Argument(help="folder of this run; an unfinished one is resumed")],
+    config: Annotated[Path | None, typer.Option(help="a TOML file over the defaults")] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", help="one value: stage1.epochs=2")
+    ] = None,
+    start: Annotated[
+        Path | None, typer.Option(help="ImageNet trunk (.safetensors) or a best.pt to go on from")
+    ] = None,
+) -> None:
+    """Train both stages."""
+    load_config, run_training = _training()
+    resolved = load_config(config, tuple(overrides or ()))
+    with _progress() as bar:
+        tasks: dict[int, Any] = {}
+
+        def show(entry: dict[str, Any]) -> None:
+            stage = entry["stage"]
+            if entry["event"] == "epoch":
+                line = f"stage {stage} epoch {entry['epoch']}: val AUC {entry['val_auc']:.4f}"
+                bar.console.print(f"{line}, loss {entry['val_loss']:.4f}")
+                return
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(f"stage {stage}", total=entry["total"])
+            bar.update(tasks[stage], completed=entry["step"])
+
+        best = run_training(resolved, manifest, run, start=start, progress=show)
+    out.print(f"best weights: {best}")
+
+
+@app.command()
+def export(
+    best: Annotated[Path, typer.Argument(help="best.pt of a run")],
+    manifest: Annotated[Path, typer.Argument(help="its manifest; split val calibrates the model")],
+    target: Annotated[Path, typer.Argument(help="the .onnx file to write")],
+    documentation: Annotated[Path, typer.Option(help="TOML file of the card's documentation")],
+    golden: Annotated[
+        list[Path], typer.Option(help="a picture of one face the model must always score alike")
+    ],
+) -> None:
+    """Write a calibrated ONNX file with its model card."""
+    import tomllib
+
+    try:
+        from unmask.training.export import export as run
+    except ImportError as error:
+        raise _needs_training() from error
+    card = run(
+        best,
+        manifest,
+        target,
+        golden=golden,
+        documentation=tomllib.loads(documentation.read_text()),
+    )
+    out.print(f"{target}: {card['calibration']['method']}, thresholds {card['thresholds']}")
+
+
+@app.command()
+def evaluate(
+    manifest: Annotated[Path, typer.Argument(help="CSV: path,label[,method,identity,video,…]")],
+    faces: Annotated[
+        str, typer.Option(help="detect: find the faces; whole: each picture is a face crop")
+    ] = "detect",
+    split: Annotated[str | None, typer.Option(help="only rows of this split")] = None,
+    source: Annotated[str | None, typer.Option(help="only rows of this source")] = None,
+    scores: Annotated[Path | None, typer.Option(help="write a score per row here, as CSV")] = None,
+    outcomes: Annotated[
+        Path | None, typer.Option("--from-scores", help="measure this score CSV, run no model")
+    ] = None,
+    results: Annotated[Path | None, typer.Option("--out", help="write the results, JSON")] = None,
+    plots: Annotated[Path | None, typer.Option(help="folder for the plots")] = None,
+    other: Annotated[Path | None, typer.Option("--compare", help="another score CSV")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="of the results; default: the manifest's")
+    ] = None,
+    degrade: Annotated[
+        str, typer.Option(help="also score degraded pictures: names, comma-separated, or all")
+    ] = "",
+) -> None:
+    """Measure the model on labelled pictures."""
+    from unmask import evaluation
+
+    if faces not in ("detect", "whole"):
+        raise ConfigurationError(f"--faces {faces}: expected detect or whole")
+    wanted = {name: value for name, value in (("split", split), ("source", source)) if value}
+    read = evaluation.read_manifest(manifest).where(**wanted)
+    degradations = tuple(filter(None, degrade.split(",")))
+    if degrade == "all":
+        degradations = tuple(evaluation.DEGRADATIONS)
+    given = evaluation.read_scores(outcomes, read) if outcomes else ()
+    detector = None if outcomes else _detector()
+    with _progress() as bar:
+
+        def track(scored: Iterable[Outcome], what: str, total: int) -> Iterator[Outcome]:
+            yield from bar.track(scored, total=total, description=what)
+
+        measured = evaluation.measure(
+            read,
+            given if detector is None else _scorer(detector, faces),
+            name=name or manifest.stem,
+            model=detector.identity if detector else None,
+            settings={"faces": faces, **wanted},
+            read=(lambda path: detector.read(path).pixels) if detector else None,
+            degradations=degradations,
+            other=evaluation.read_scores(other, read) if other else None,
+            scores=scores,
+            out=results,
+            plots=plots,
+            track=track,
+        )
+    out.print(evaluation.TABLES["summary"](measured), markup=False)
+
+
+def _scorer(detector: Detector, faces: str) -> Scorer:
+    """What an evaluation scores with: the whole detector, or the network on given crops."""
+    from unmask.alignment import whole
+    from unmask.evaluation import Outcome, scorer_of_crops
+
+    if faces == "detect":
+        return lambda sources: map(Outcome.of, detector.images(sources))
+
+    def read(path: Path) -> Image:
+        return whole(detector.read(path).pixels, size=detector.card.input_size).pixels
+
+    def predict(crops: list[Image]) -> list[Outcome]:
+        sized = [whole(crop, size=detector.card.input_size).pixels for crop in crops]
+        return [
+            Outcome(prediction.p_fake, verdict=detector.decide(prediction))
+            for prediction in detector.crops(sized)
+        ]
+
+    return scorer_of_crops(read, predict)
+
+
+def _detector() -> Detector:
+    from unmask.detector import Detector
+    from unmask.settings import load_settings
+
+    return Detector.from_settings(load_settings())
+
+
+def _expand(paths: Iterable[Path]) -> Iterator[Path]:
+    """Files as they are named; of a folder, every picture below it, by name."""
+    for path in paths:
+        if path.is_dir():
+            yield from sorted(p for p in path.rglob("*") if p.suffix.lower() in PICTURES)
+        else:
+            yield path
+
+
+def _detect(
+    detector: Detector, path: Path, heatmap_dir: Path | None, colormap: Any, number: int
+) -> ImageReport:
+    from unmask.errors import InputError
+
+    try:
+        picture = detector.read(path)
+        report = detector.image(picture, heatmaps=heatmap_dir is not None, path=str(path))
+    except InputError as error:
+        return detector.refusal(path, error)
+    maps = [face.heatmap for face in report.faces if face.heatmap is not None]
+    if heatmap_dir is not None and maps:
+        import PIL.Image
+
+        from unmask.heatmap import overlay
+
+        # The number keeps apart files of the same name from different folders.
+        target = heatmap_dir / f"{number:04d}-{path.stem}.jpg"
+        shown = overlay(picture.pixels, maps, colormap=colormap)
+        PIL.Image.fromarray(shown).save(target, quality=92)
+    return report
+
+
+def _print(report: ImageReport) -> None:
+    """One line a picture, and a line a face where there are several."""
+    colour = COLOURS[report.verdict]
+    out.print(f"[{colour}]{report.verdict:<12}[/]  {_score(report.p_fake)}  ", end="")
+    out.print(str(report.path), markup=False, end="")
+    out.print(f"  ({_why(report)})" if _why(report) else "", markup=False)
+    if len(report.faces) > 1:
+        for i, face in enumerate(report.faces):
+            box = face.face.box
+            score = _score(face.prediction.p_fake if face.prediction else None)
+            place = f"{box.width:.0f}x{box.height:.0f} px at {box.x1:.0f},{box.y1:.0f}"
+            reason = f"  ({face.reason})" if face.reason else ""
+            colour = COLOURS[face.verdict]
+            out.print(f"    face {i}: [{colour}]{face.verdict:<12}[/]  {score}  {place}{reason}")
+
+
+def _score(p_fake: float | None) -> str:
+    """A probability as percent; never 0 or 100, which no measurement can claim."""
+    return "   —  " if p_fake is None else f"{min(max(p_fake, 0.001), 0.999):6.1%}"
+
+
+def _why(report: ImageReport) -> str:
+    return report.detail or (str(report.reason) if report.reason else "")
+
+
+def _progress() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    return Progress(*columns, TimeRemainingColumn(), console=err)
+
+
+def _training() -> tuple[Any, Any]:
+    try:
+        from unmask.training.config import load_config
+        from unmask.training.train import train as run
+    except ImportError as error:
+        raise _needs_training() from error
+    return load_config, run
+
+
+def _needs_training() -> UnmaskError:
+    from unmask.errors import MissingExtraError
+
+    return MissingExtraError("Training", "train")

@@ -1,0 +1,280 @@
+"""A trained network -> one ONNX file with its card inside, calibrated and proven equal."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import hashlib
+import io
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import PIL.Image
+import torch
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+
+from unmask import media
+from unmask.alignment import align
+from unmask.calibration import (
+    calibrate,
+    fit_calibration,
+    threshold_at_false_alarms,
+    threshold_at_misses,
+)
+from unmask.errors import DataError, ModelError
+from unmask.faces import FaceDetector
+from unmask.network import CARD_KEY, CHECKSUMS
+from unmask.spectrum import SPECTRUM_ID, describe
+from unmask.training.config import TrainingConfig
+from unmask.training.dataset import CropDataset, read_rows
+from unmask.training.fusion import FusionNetwork
+from unmask.training.train import load_network
+from unmask.training.xception import fold
+
+__all__ = ["export", "to_onnx"]
+
+MAX_DIFFERENCE = 1e-4
+"""Between ONNX Runtime and torch, in any logit."""
+
+OPSET = 17
+QUALITY_RULES = {
+    "min_face_px": 64.0,
+    "min_sharpness": 2.0,
+    "max_yaw": 0.9,
+    "max_truncated": 0.35,
+}
+"""The limits within which the validation pictures lie; see docs/limits.md."""
+
+FALSE_ALARMS, MISSES = 0.01, 0.05
+"""The rates on validation pictures that set the thresholds of the three-way verdict."""
+
+
+def export(
+    best: Path,
+    manifest: Path,
+    target: Path,
+    *,
+    golden: Sequence[Path],
+    documentation: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Write `target`, a line in the SHA256SUMS beside it, and return the card.
+
+    Calibration and thresholds are fitted on the manifest's split `val`, with the exported file
+    itself. `golden` are pictures of one face, whose scores the file must reproduce wherever it is
+    loaded.
+
+    Raises:
+        ModelError: ONNX Runtime and torch differ by more than 1e-4.
+        DataError: split `val` lacks a class.
+    """
+    network, config = load_network(best)
+    model = to_onnx(network, config["input_size"])
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    logits, is_fake, sources = _validation_logits(session, manifest, config)
+    calibration = fit_calibration(logits, is_fake)
+    p_fake = calibrate(logits, calibration)
+    thresholds = _thresholds(p_fake, is_fake, sources)
+    card = {
+        "name": config["name"],
+        "version": config["version"],
+        "architecture": "xception+fft/dct",
+        "branches": ["spatial", "frequency"]
+        if config["branches"] == "fusion"
+        else [config["branches"]],
+        "input_size": config["input_size"],
+        "crop_margin": config["crop_margin"],
+        "normalisation": "x / 127.5 - 1, inside the graph",
+        "classes": ["real", "fake"],
+        "spectrum_id": SPECTRUM_ID,
+        "calibration": calibration,
+        "thresholds": {name: thresholds[name] for name in ("likely_fake", "likely_real")},
+        "quality_rules": QUALITY_RULES,
+        "golden": [_golden(session, path, config) for path in golden],
+        "documentation": {
+            **documentation,
+            "validation": _rates(p_fake, is_fake, sources, thresholds),
+            "training": config,
+        },
+    }
+    helper.set_model_props(model, {CARD_KEY: json.dumps(card)})
+    data = model.SerializeToString()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(data)
+    _write_checksum(target, data)
+    return card
+
+
+def to_onnx(network: FusionNetwork, input_size: int) -> onnx.ModelProto:
+    """The graph of `FusionNetwork.detect`, weights stored in float16, computed in float32.
+
+    Inputs: `crops` (N, S, S, 3) uint8 RGB and `spectra` (N, 512) float32. Outputs: `logits` (N, 2),
+    `cam` (N, S/32, S/32), `ablated` (N, 2).
+
+    Raises:
+        ModelError: the result differs from torch's own by more than 1e-4.
+    """
+    network = copy.deepcopy(network).eval()
+    fold(network.trunk)
+    for parameter in network.parameters():  # what is stored is what is compared
+        parameter.data = parameter.data.half().float()
+    graph = _Graph(network)
+    generator = torch.Generator().manual_seed(0)
+    shape = (3, input_size, input_size, 3)
+    crops = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
+    spectra = network.spectrum_mean + network.spectrum_std * torch.randn(
+        (3, len(network.spectrum_mean)), generator=generator
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        torch.onnx.export(
+            graph,
+            (crops, spectra),
+            str(path),
+            input_names=["crops", "spectra"],
+            output_names=["logits", "cam", "ablated"],
+            dynamic_axes={
+                name: {0: "n"} for name in ("crops", "spectra", "logits", "cam", "ablated")
+            },
+            opset_version=OPSET,
+            dynamo=False,
+        )
+        model = onnx.load(path)
+    _store_as_float16(model)
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    with torch.inference_mode():
+        expected = graph(crops, spectra)
+    got = session.run(None, {"crops": crops.numpy(), "spectra": spectra.numpy()})
+    difference = max(float(np.abs(a - b.numpy()).max()) for a, b in zip(got, expected, strict=True))
+    if not difference <= MAX_DIFFERENCE:
+        message = f"ONNX Runtime and torch differ by {difference:.2e}, more than {MAX_DIFFERENCE}"
+        raise ModelError(f"{message}; nothing was exported")
+    return model
+
+
+class _Graph(nn.Module):
+    """What is traced: crops come as pictures are stored, channels last."""
+
+    def __init__(self, network: FusionNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, crops: Tensor, spectra: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return tuple(self.network.detect(crops.permute(0, 3, 1, 2), spectra))
+
+
+def _store_as_float16(model: onnx.ModelProto) -> None:
+    """Store large weights, which are float16 values already, as such; a Cast restores them.
+
+    ONNX Runtime folds the casts when it loads the file, so this costs nothing afterwards.
+    """
+    casts = []
+    for tensor in model.graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if values.dtype != np.float32 or values.size < 1024:
+            continue
+        half = values.astype(np.float16)
+        if not np.array_equal(half.astype(np.float32), values):
+            continue  # not a weight, but a constant such as the spectrum's mean
+        name = tensor.name
+        stored = numpy_helper.from_array(half, f"{name}.float16")
+        tensor.CopyFrom(stored)
+        casts.append(helper.make_node("Cast", [stored.name], [name], to=TensorProto.FLOAT))
+    for cast in reversed(casts):
+        model.graph.node.insert(0, cast)
+
+
+def _validation_logits(
+    session: onnxruntime.InferenceSession, manifest: Path, config: Mapping[str, Any]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.str_]]:
+    """Fake-minus-real logits of split `val`, cut as in serving, by the exported graph."""
+    rows = read_rows(manifest, splits=("val",))
+    crop = TrainingConfig(input_size=config["input_size"], crop_margin=config["crop_margin"])
+    dataset = CropDataset([row for row in rows if row.landmarks is not None], crop)
+    logits, labels = [], []
+    for crops, spectra, batch in torch.utils.data.DataLoader(dataset, batch_size=16, num_workers=1):
+        feed = {"crops": crops.permute(0, 2, 3, 1).numpy(), "spectra": spectra.numpy()}
+        output = session.run(["logits"], feed)[0]
+        logits.append(output[:, 1] - output[:, 0])
+        labels.append(batch.numpy())
+    is_fake = np.concatenate(labels).astype(bool)
+    if is_fake.all() or not is_fake.any():
+        raise DataError(f"{manifest}: split val needs genuine and fake faces to calibrate on")
+    return (
+        np.concatenate(logits).astype(np.float64),
+        is_fake,
+        np.array([row.source for row in dataset.rows]),
+    )
+
+
+def _thresholds(
+    p_fake: NDArray[np.float64], is_fake: NDArray[np.bool_], sources: NDArray[np.str_]
+) -> dict[str, float]:
+    """Each threshold must hold on every validation source alone, not on their mixture."""
+    groups = [sources == source for source in np.unique(sources)]
+    fake = max(threshold_at_false_alarms(p_fake[g], is_fake[g], FALSE_ALARMS) for g in groups)
+    real = min(threshold_at_misses(p_fake[g], is_fake[g], MISSES) for g in groups)
+    fake_5 = max(threshold_at_false_alarms(p_fake[g], is_fake[g], 0.05) for g in groups)
+    return {"likely_fake": fake, "likely_real": min(real, fake), "false_alarms_5": fake_5}
+
+
+def _rates(
+    p_fake: NDArray[np.float64],
+    is_fake: NDArray[np.bool_],
+    sources: NDArray[np.str_],
+    thresholds: Mapping[str, float],
+) -> dict[str, Any]:
+    """What the thresholds do on the pictures that set them, per source."""
+    high, low = thresholds["likely_fake"], thresholds["likely_real"]
+    rates: dict[str, Any] = {"threshold_at_5_percent_false_alarms": thresholds["false_alarms_5"]}
+    for source in np.unique(sources):
+        real = p_fake[(sources == source) & ~is_fake]
+        fake = p_fake[(sources == source) & is_fake]
+        rates[str(source)] = {
+            "n_real": len(real),
+            "n_fake": len(fake),
+            "false_alarms": round(float((real >= high).mean()), 5),
+            "detected": round(float((fake >= high).mean()), 5),
+            "missed": round(float((fake <= low).mean()), 5),
+            "inconclusive_real": round(float(((real > low) & (real < high)).mean()), 5),
+            "inconclusive_fake": round(float(((fake > low) & (fake < high)).mean()), 5),
+        }
+    return rates
+
+
+def _golden(
+    session: onnxruntime.InferenceSession, path: Path, config: Mapping[str, Any]
+) -> dict[str, Any]:
+    image = media.read(path).pixels
+    faces = FaceDetector().detect(image)
+    if not faces:
+        raise DataError(f"{path} has no face; a golden sample needs one")
+    crop = align(image, faces[0], size=config["input_size"], margin=config["crop_margin"]).pixels
+    feed = {"crops": crop[None], "spectra": describe(crop).vector[None]}
+    logits: Sequence[float] = session.run(["logits"], feed)[0][0]
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(crop).save(buffer, "PNG", optimize=True)
+    return {
+        "name": path.name,
+        "png": base64.b64encode(buffer.getvalue()).decode(),
+        "logit": float(logits[1] - logits[0]),
+    }
+
+
+def _write_checksum(target: Path, data: bytes) -> None:
+    sums = target.parent / CHECKSUMS
+    lines = sums.read_text().splitlines() if sums.exists() else []
+    lines = [line for line in lines if line.split()[1:] != [target.name]]
+    lines.append(f"{hashlib.sha256(data).hexdigest()}  {target.name}")
+    sums.write_text("\n".join(sorted(lines, key=lambda line: line.split()[1])) + "\n")
