@@ -127,7 +127,7 @@ def to_onnx(network: FusionNetwork, input_size: int) -> onnx.ModelProto:
     fold(network.trunk)
     for parameter in network.parameters():  # what is stored is what is compared
         parameter.data = parameter.data.half().float()
-    graph = _Graph(network)
+    graph = _Graph(network).eval()
     generator = torch.Generator().manual_seed(0)
     shape = (3, input_size, input_size, 3)
     crops = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
