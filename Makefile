@@ -1,0 +1,51 @@
+# `make serve` and `make test` need Python >= 3.11 and make, nothing else.
+PYTHON ?= python3
+BIN := .venv/bin
+NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix web
+PAGE := $(shell find web examples -type f -not -path '*/node_modules/*' -not -path '*/.next/*' \
+	-not -path '*/out/*' -not -path '*/public/examples/*' 2>/dev/null)
+export NEXT_TELEMETRY_DISABLED := 1
+
+.PHONY: serve test lint types figures clean
+
+serve: .venv/core  ## the page and the API at http://127.0.0.1:5000
+	$(BIN)/unmask serve
+
+test: lint  ## everything that checks the project
+	$(BIN)/pytest
+	$(NPM) test
+
+lint: .venv/dev web/node_modules
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(NPM) run lint
+	$(NPM) run typecheck
+	@cp web/lib/api-types.ts .venv/api-types.ts && $(MAKE) --no-print-directory types \
+		&& cmp web/lib/api-types.ts .venv/api-types.ts \
+		|| { echo "web/lib/api-types.ts was out of date: commit what make types wrote"; exit 1; }
+
+types: .venv/dev web/node_modules  ## the page's types from the API's own document
+	$(BIN)/python -c 'import json; from unmask.server import openapi_document; \
+		print(json.dumps(openapi_document()))' > web/openapi.json
+	$(NPM) run types
+
+figures: .venv/dev  ## rewrite the figures of the documents from docs/results
+	$(BIN)/python -m unmask.evaluation.tables README.md docs/*.md
+
+.venv/core: pyproject.toml hatch_build.py $(PAGE)
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --editable .
+	touch $@
+
+.venv/dev: .venv/core
+	$(BIN)/pip install --quiet --editable '.[dev,heic]'
+	touch $@
+
+web/node_modules: web/package-lock.json .venv/dev
+	$(NPM) ci
+	touch $@
+
+clean:
+	rm -rf .venv web/node_modules web/.next web/out src/unmask/server/static
