@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from http import HTTPStatus
-from importlib.metadata import version
 from importlib.util import find_spec
 from time import perf_counter
 from typing import Any, BinaryIO, cast
@@ -14,7 +13,7 @@ from flask_openapi.blueprint import APIBlueprint
 from flask_openapi.types import ResponseDict
 from werkzeug.datastructures import FileStorage
 
-from unmask import media
+from unmask import __version__
 from unmask.detector import Detector
 from unmask.errors import InputError
 from unmask.server.admission import Admission, busy
@@ -32,7 +31,6 @@ from unmask.server.schemas import (
     gradcam_jpeg,
     image_answer,
     model_answer,
-    unread_answer,
 )
 from unmask.settings import Settings
 
@@ -73,7 +71,7 @@ class Service:
 
 
 def formats() -> list[str]:
-    """What `media.read` reads here; HEIC needs an extra."""
+    """What can be read here; HEIC needs an extra."""
     heif = ["HEIF"] if find_spec("pillow_heif") else []
     return ["JPEG", "PNG", "WEBP", "AVIF", *heif, "GIF", "BMP", "TIFF"]
 
@@ -88,7 +86,7 @@ def health() -> dict[str, Any]:
     return {
         "status": "running",
         "app_name": "Unmask",
-        "version": version("unmask"),
+        "version": __version__,
         "model_loaded": True,  # a server does not start without its model
     }
 
@@ -165,17 +163,13 @@ def detect_batch(form: BatchForm, query: BatchQuery) -> dict[str, Any]:
 
 def _analyse(file: FileStorage, query: ImageQuery | BatchQuery) -> dict[str, Any]:
     started = perf_counter()
-    settings, detector = service().settings, service().detector
-    picture = media.read(
-        cast(BinaryIO, file.stream),
-        max_bytes=settings.max_image_bytes,
-        max_pixels=settings.max_image_pixels,
-    )
+    detector = service().detector
+    picture = detector.read(cast(BinaryIO, file.stream))
     read_ms = 1000 * (perf_counter() - started)
     report = detector.image(picture, heatmaps=query.heatmap)
     gradcam = gradcam_jpeg(picture.pixels, report) if query.heatmap and query.overlay else None
     answer = image_answer(report, gradcam_image=gradcam, processing_time_s=perf_counter() - started)
-    answer["timings_ms"] = {"read": round(read_ms, 2), **answer["timings_ms"]}
+    answer["timings_ms"]["media"] = round(read_ms, 3)
     return answer
 
 
@@ -185,7 +179,8 @@ def _item(file: FileStorage, query: BatchQuery) -> dict[str, Any]:
         answer = _analyse(file, query)
     except InputError as error:
         failure = problem(error.code, str(error))
-        answer = unread_answer(error, service().detector.identity)
+        report = service().detector.refusal(b"", error)
+        answer = image_answer(report, gradcam_image=None, processing_time_s=0.0)
         return {**answer, "filename": name, "status": failure["status"], "problem": failure}
     return {**answer, "filename": name, "status": HTTPStatus.OK.value, "problem": None}
 

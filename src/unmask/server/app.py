@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from importlib import resources
-from importlib.metadata import version
 from typing import Any
 
 import waitress
@@ -12,6 +11,7 @@ from flask import Flask, Response, render_template, request
 from flask_cors import CORS
 from flask_openapi.openapi import OpenAPI
 
+from unmask import __version__
 from unmask.detector import Detector
 from unmask.server import page, problems, requestlog
 from unmask.server.admission import Admission
@@ -33,7 +33,7 @@ def create_app(settings: Settings | None = None, detector: Detector | None = Non
         ModelError: the weights cannot be trusted; a server without them must not start.
     """
     settings = settings or load_settings()
-    detector = detector or Detector(settings.model, threads=settings.threads)
+    detector = detector or Detector.from_settings(settings)
     admission = Admission(settings.max_concurrent, settings.max_queued)
 
     app = _documented_app()
@@ -94,7 +94,7 @@ def _documented_app() -> OpenAPI:
         "unmask.server",
         info={
             "title": "Unmask",
-            "version": version("unmask"),
+            "version": __version__,
             "summary": "Says, per face, whether a photo was manipulated, how sure it is, "
             "what it could not judge, and why.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},

@@ -128,13 +128,18 @@ def on_http_exception(error: HTTPException) -> Response | HTTPException:
         return _on_bug(error)
     code = _CODE_OF_STATUS.get(HTTPStatus(error.code), "invalid_request")
     allowed = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
-    details = {
-        "not_found": "All routes are listed at /api/docs.",
-        "method_not_allowed": f"{request.method} came; this address has {allowed}.",
-        "too_large": f"The body of this request may have at most {request.max_content_length:,} "
-        "bytes, and no part but a file more than a few kB.",
-    }
-    response = respond(code, details.get(code, error.description or ""))
+    if code == "not_found":
+        detail = "All routes are listed at /api/docs."
+    elif code == "method_not_allowed":
+        detail = f"{request.method} came; this address has {allowed}."
+    elif code == "too_large":
+        detail = (
+            f"The body of this request may have at most {request.max_content_length} bytes, "
+            "and text fields a few kB."
+        )
+    else:
+        detail = error.description or PROBLEMS[code].title
+    response = respond(code, detail)
     if allowed:
         response.headers["Allow"] = allowed
     return response

@@ -19,7 +19,6 @@ from flask_openapi.models.file import FileStorage
 from pydantic import BaseModel, ConfigDict, Field
 from werkzeug.datastructures import FileStorage as Upload
 
-from unmask.errors import InputError
 from unmask.heatmap import overlay
 from unmask.report import to_dict
 from unmask.types import (
@@ -47,7 +46,6 @@ __all__ = [
     "gradcam_jpeg",
     "image_answer",
     "model_answer",
-    "unread_answer",
 ]
 
 Point = tuple[float, float]
@@ -154,8 +152,8 @@ class FaceAnswer(Wire):
     label: Label | None
     confidence: float | None = Field(description="`max(p_fake, 1 - p_fake)`: a fraction.")
     quality: QualityAnswer
-    contributions: dict[str, float] = Field(
-        description="How much each branch of the model added, in logits."
+    contributions: dict[str, float] | None = Field(
+        description="How much the answer would fall without each branch of the model, in logits."
     )
     heatmap: HeatmapAnswer | None
 
@@ -164,6 +162,9 @@ class ImageFacts(Wire):
     width: int | None
     height: int | None
     format: str | None
+    camera: dict[str, str] = Field(
+        description="What the file claims of its origin, which anyone can change."
+    )
 
 
 class Identity(Wire):
@@ -262,26 +263,7 @@ def image_answer(
         "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     # Once for the order, once for `confidence`: here it is the specification's, in percent.
-    return specified | answer | specified | {"detail": report.detail}
-
-
-def unread_answer(error: InputError, model: ModelIdentity) -> dict[str, Any]:
-    """An `ImageAnswer` for a file that could not be read, with the error's code as reason."""
-    report = ImageReport(
-        path=None,
-        sha256=None,
-        verdict=Verdict.NOT_ANALYSED,
-        reason=Reason(error.code),
-        faces=(),
-        headline_face=None,
-        width=None,
-        height=None,
-        format=None,
-        model=model,
-        timings_ms={},
-        detail=str(error),
-    )
-    return image_answer(report, gradcam_image=None, processing_time_s=0.0)
+    return specified | answer | specified
 
 
 def gradcam_jpeg(image: Image, report: ImageReport, *, max_side: int = 1600) -> str | None:
@@ -317,13 +299,9 @@ def _percent(p_fake: float) -> dict[str, float]:
 
 
 def _heatmap_answer(heatmap: Heatmap) -> dict[str, Any]:
-    size = heatmap.crop_size
-    crop = np.array([[0, 0], [size, 0], [size, size], [0, size]], dtype=np.float64)
-    linear, offset = heatmap.affine[:, :2], heatmap.affine[:, 2]
-    corners = np.linalg.solve(linear, (crop - offset).T).T
     return {
         "grid": np.round(heatmap.values.astype(float), 4).tolist(),
-        "corners": np.round(corners, 2).tolist(),
+        "corners": np.round(heatmap.corners(), 2).tolist(),
         "empty": heatmap.empty,
     }
 
