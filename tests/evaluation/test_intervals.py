@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.stats
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from unmask.errors import DataError
@@ -122,7 +122,6 @@ score_pairs = st.lists(
 
 
 @given(score_pairs)
-@settings(deadline=None)
 def test_delong_equals_its_definition(cases):
     fake, first, second = (np.array(column) for column in zip(*cases, strict=True))
     if min(fake.sum(), (~fake).sum()) < 2:
@@ -185,7 +184,7 @@ def test_a_better_detector_is_told_from_an_equal_one():
         "auc"
     ]
     assert better.low > 0
-    assert better.p_value < 0.02
+    assert better.p_value == pytest.approx(2 / 301)  # no resample of 300 says otherwise
     assert better.value == pytest.approx(roc(fake, score).auc - roc(fake, noisy).auc)
     same = paired_bootstrap(auc_of(fake, score), auc_of(fake, score), clusters, n_resamples=50)
     assert (same["auc"].value, same["auc"].p_value) == (0.0, 1.0)

@@ -114,6 +114,13 @@ def test_the_mean_of_logits_is_another_mean():
     assert value(evaluate(*made(certain), by_logit)["video"], "brier") == pytest.approx(0.25)
 
 
+def test_a_fake_never_shares_a_video_with_the_real_it_was_made_from():
+    rows = [("REAL", 0.2, {"video": "1"}), ("FAKE", 0.8, {"video": "1"})]
+    video = evaluate(*made(rows), QUICK)["video"]
+    assert (video["n_real"], video["n_fake"]) == (1, 1)
+    assert value(video, "auc") == 1.0
+
+
 def test_without_a_video_column_there_is_no_video_level_unless_originals_are_asked_for():
     rows = [("REAL", 0.2, {"original": "1"}), ("FAKE", 0.8, {"original": "1", "method": "swap"})]
     assert evaluate(*made(rows), QUICK)["video"] is None

@@ -89,7 +89,7 @@ def test_noise_has_its_standard_deviation_and_follows_its_seed():
 
 
 @given(st.integers(1, 40), st.integers(1, 40))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_halving_a_flat_picture_leaves_it_flat(height, width):
     result = degrade(np.full((height, width, 3), 77, np.uint8), "half-size")
     assert (result == 77).all()
