@@ -1,0 +1,135 @@
+"use client";
+
+import { useQuery } from "@tanstack/react-query";
+import { ArrowLeft, Plus } from "lucide-react";
+import { useEffect, useState, useSyncExternalStore } from "react";
+import { detectImage, getModel } from "@/lib/api";
+import { filesOf } from "@/lib/files";
+import { type Exhibit, Queue } from "@/lib/queue";
+import { advice, VERDICTS } from "@/lib/verdict";
+import { ExhibitView } from "./exhibit-view";
+import { Start } from "./start";
+import { Tray } from "./tray";
+import { Button, buttonClass } from "./ui/button";
+import { FileInput } from "./ui/file-input";
+
+const NONE: readonly Exhibit[] = [];
+
+/** The desk: photos come in, and one of them, or the tray of all, lies open. */
+export function Desk() {
+  const [queue] = useState(() => new Queue(detectImage));
+  const exhibits = useSyncExternalStore(queue.subscribe, queue.snapshot, () => NONE);
+  const [openId, setOpenId] = useState<number | null>(null);
+  const model = useQuery({ queryKey: ["model"], queryFn: ({ signal }) => getModel(signal) });
+  const limits = model.data?.limits;
+  const open = exhibits.find(({ id }) => id === openId);
+
+  function take(files: readonly File[]) {
+    if (files.length > 0) {
+      const ids = queue.add(files, limits?.max_image_bytes ?? null);
+      setOpenId(ids.length === 1 ? (ids[0] ?? null) : null);
+      window.scrollTo({ top: 0 });
+    }
+  }
+
+  const isDragging = useIncoming(take);
+  return (
+    <>
+      {isDragging && <DropVeil />}
+      <p role="status" className="sr-only">
+        {open && announcement(open)}
+      </p>
+      {exhibits.length === 0 ? (
+        <Start model={model} onFiles={take} />
+      ) : (
+        <>
+          <div className="flex flex-wrap items-center gap-3 py-5">
+            {open && exhibits.length > 1 && (
+              <Button onClick={() => setOpenId(null)}>
+                <ArrowLeft className="size-4" aria-hidden="true" />
+                All {exhibits.length} photos
+              </Button>
+            )}
+            <FileInput label="Add photos" className={buttonClass()} onFiles={take} multiple>
+              <Plus className="size-4" aria-hidden="true" />
+              Add photos
+            </FileInput>
+            <Button onClick={() => queue.clear()}>Start over</Button>
+          </div>
+          {open ? (
+            <ExhibitView
+              key={open.id}
+              exhibit={open}
+              card={model.data}
+              onRetry={() => queue.retry(open.id)}
+            />
+          ) : (
+            <Tray exhibits={exhibits} onOpen={setOpenId} onStop={() => queue.stop()} />
+          )}
+        </>
+      )}
+    </>
+  );
+}
+
+/** Take what is dropped or pasted anywhere; true while something hangs over the page. */
+function useIncoming(onFiles: (files: readonly File[]) => void): boolean {
+  const [isDragging, setDragging] = useState(false);
+  useEffect(() => {
+    const over = (event: DragEvent) => {
+      if (event.dataTransfer?.types.includes("Files")) {
+        event.preventDefault();
+        setDragging(true);
+      }
+    };
+    const leave = (event: DragEvent) => {
+      if (event.relatedTarget === null) {
+        setDragging(false);
+      }
+    };
+    const drop = async (event: DragEvent) => {
+      event.preventDefault();
+      setDragging(false);
+      if (event.dataTransfer) {
+        onFiles(await filesOf(event.dataTransfer));
+      }
+    };
+    const paste = async (event: ClipboardEvent) => {
+      if (event.clipboardData) {
+        onFiles(await filesOf(event.clipboardData));
+      }
+    };
+    document.addEventListener("dragover", over);
+    document.addEventListener("dragleave", leave);
+    document.addEventListener("drop", drop);
+    document.addEventListener("paste", paste);
+    return () => {
+      document.removeEventListener("dragover", over);
+      document.removeEventListener("dragleave", leave);
+      document.removeEventListener("drop", drop);
+      document.removeEventListener("paste", paste);
+    };
+  }, [onFiles]);
+  return isDragging;
+}
+
+function DropVeil() {
+  return (
+    <div className="pointer-events-none fixed inset-0 z-50 grid place-items-center bg-paper/90 p-6">
+      <div className="registered grid size-full place-items-center">
+        <p className="font-serif text-4xl">Let go to analyse</p>
+      </div>
+    </div>
+  );
+}
+
+function announcement({ file, progress }: Exhibit): string {
+  switch (progress.step) {
+    case "done":
+      return `${file.name}: ${VERDICTS[progress.answer.verdict].title}`;
+    case "failed":
+      return `${file.name}: ${advice(progress.code).title}`;
+    default:
+      return `Analysing ${file.name}`;
+  }
+}

@@ -1,0 +1,42 @@
+import { API_DOCS } from "@/lib/api";
+import { ThemeSwitch } from "./theme-switch";
+
+export function Header() {
+  return (
+    <header className="border-rule border-b">
+      <div className="mx-auto flex h-16 max-w-6xl items-center gap-6 px-4 sm:px-6">
+        {/* A plain link: starting over is a fresh page. */}
+        <a href="/" className="flex items-center gap-2.5 font-serif text-2xl">
+          <Mark />
+          Unmask
+        </a>
+        <nav aria-label="Site" className="ml-auto flex items-center gap-5 text-sm">
+          <a
+            href={API_DOCS}
+            className="text-muted underline-offset-4 hover:text-ink hover:underline"
+          >
+            API
+          </a>
+          <ThemeSwitch />
+        </nav>
+      </div>
+    </header>
+  );
+}
+
+/** A face in a frame, half of it in doubt. */
+function Mark() {
+  return (
+    <svg
+      viewBox="0 0 32 32"
+      className="size-6"
+      fill="none"
+      stroke="currentColor"
+      aria-hidden="true"
+    >
+      <path d="M3 10V3h7M22 3h7v7M29 22v7h-7M10 29H3v-7" strokeWidth="2" />
+      <path d="M16 8a8 8 0 0 0 0 16" strokeWidth="2.5" />
+      <path d="M16 8a8 8 0 0 1 0 16" strokeWidth="2.5" strokeDasharray="2.2 2.6" />
+    </svg>
+  );
+}

@@ -1,0 +1,133 @@
+import type { UseQueryResult } from "@tanstack/react-query";
+import { Camera, ImageUp } from "lucide-react";
+import { useState } from "react";
+import { ApiError, getExample, type ModelAnswer } from "@/lib/api";
+import { bytes } from "@/lib/format";
+import { advice } from "@/lib/verdict";
+import { Explained } from "./explained";
+import { Button, buttonClass } from "./ui/button";
+import { FileInput } from "./ui/file-input";
+
+type Files = (files: File[]) => void;
+
+/** The empty desk: where photos go, two to try, and what to expect. */
+export function Start({ model, onFiles }: { model: UseQueryResult<ModelAnswer>; onFiles: Files }) {
+  const limits = model.data?.limits;
+  return (
+    <>
+      <div className="mt-6 grid gap-4 sm:mt-8 lg:grid-cols-[minmax(0,1fr)_17rem]">
+        <div className="registered relative flex min-h-[26rem] flex-col justify-between gap-10 bg-bench/50 p-6 sm:p-10">
+          <div>
+            <h1 className="font-serif text-[2.75rem] leading-none sm:text-6xl lg:text-7xl">
+              Was this face manipulated?
+            </h1>
+            <p className="mt-5 max-w-xl text-lg leading-snug">
+              Unmask looks at every face in a photo and says whether it was likely manipulated, how
+              sure that is, what could not be judged, and why. It says nothing about who made the
+              photo, or about anything in it but faces.
+            </p>
+          </div>
+          <div>
+            {/* The whole zone is the target; the words above stay selectable by keyboard order. */}
+            <FileInput
+              label="Choose photos"
+              className="absolute inset-0"
+              onFiles={onFiles}
+              multiple
+            />
+            <div className="flex flex-wrap items-center gap-3">
+              <span className={`${buttonClass("primary")} pointer-events-none`} aria-hidden="true">
+                <ImageUp className="size-4" />
+                Choose photos
+              </span>
+              <FileInput
+                label="Take a photo"
+                className={`${buttonClass()} relative hidden pointer-coarse:inline-flex`}
+                onFiles={onFiles}
+                camera
+              >
+                <Camera className="size-4" aria-hidden="true" />
+                Take a photo
+              </FileInput>
+              <p className="text-muted text-sm">or drop them anywhere on this page, or paste one</p>
+            </div>
+            <p className="mt-4 min-h-10 text-muted text-sm sm:min-h-5">
+              {limits && `${formats(limits.formats)}, up to ${bytes(limits.max_image_bytes)} each`}
+            </p>
+          </div>
+        </div>
+        <Examples onFiles={onFiles} />
+      </div>
+      {model.error && (
+        <Notice
+          error={model.error}
+          onRetry={() => {
+            void model.refetch();
+          }}
+        />
+      )}
+      <Explained card={model.data} />
+    </>
+  );
+}
+
+const EXAMPLES = [
+  { name: "astronaut.jpg", title: "A portrait", text: "as it was published" },
+  { name: "astronaut-fake.jpg", title: "The same portrait", text: "with a face blended in" },
+];
+
+function Examples({ onFiles }: { onFiles: Files }) {
+  const [error, setError] = useState<Error | null>(null);
+  const open = (name: string) => getExample(name).then((file) => onFiles([file]), setError);
+  return (
+    <section aria-labelledby="examples" className="flex flex-col">
+      <h2 id="examples" className="text-muted text-sm">
+        Nothing at hand? Try one of these.
+      </h2>
+      <div className="mt-2 grid grow grid-cols-2 gap-4 lg:grid-cols-1">
+        {EXAMPLES.map(({ name, title, text }) => (
+          <button
+            key={name}
+            type="button"
+            onClick={() => open(name)}
+            className="group relative min-h-40 overflow-hidden bg-bench text-left"
+          >
+            <img
+              src={`/examples/${name}`}
+              alt=""
+              className="absolute inset-0 size-full object-cover object-[50%_15%] motion-safe:transition-transform motion-safe:duration-300 group-hover:scale-[1.03]"
+            />
+            <span className="absolute inset-x-0 bottom-0 bg-black/75 px-3 py-2 text-sm text-white leading-tight">
+              {title}
+              <span className="block text-white/80 text-xs">{text}</span>
+            </span>
+          </button>
+        ))}
+      </div>
+      {error && (
+        <p role="alert" className="mt-2 text-fake text-sm">
+          {error.message}
+        </p>
+      )}
+    </section>
+  );
+}
+
+function Notice({ error, onRetry }: { error: Error; onRetry: () => void }) {
+  const { title, todo } = advice(error instanceof ApiError ? error.code : "unexpected");
+  return (
+    <div role="alert" className="mt-4 flex flex-wrap items-center gap-4 border border-fake p-4">
+      <p className="grow text-sm">
+        <strong className="font-medium">{title}.</strong> {todo}
+      </p>
+      <Button onClick={onRetry}>Try again</Button>
+    </div>
+  );
+}
+
+const SPELLED: Record<string, string> = { WEBP: "WebP", HEIF: "HEIC" };
+
+function formats(names: readonly string[]): string {
+  const spelled = names.map((name) => SPELLED[name] ?? name);
+  return `${spelled.slice(0, -1).join(", ")} or ${spelled.at(-1)}`;
+}

@@ -1,0 +1,35 @@
+import type { ReactNode } from "react";
+import { cn } from "@/lib/utils";
+
+/** A file input that looks like its label. */
+export function FileInput(props: {
+  label: string;
+  onFiles: (files: File[]) => void;
+  children?: ReactNode;
+  className?: string;
+  multiple?: boolean;
+  camera?: boolean;
+}) {
+  return (
+    <label
+      className={cn(
+        "cursor-pointer has-focus-visible:outline-2 has-focus-visible:outline-focus has-focus-visible:outline-offset-2",
+        props.className,
+      )}
+    >
+      {props.children}
+      <input
+        type="file"
+        accept="image/*"
+        className="sr-only"
+        aria-label={props.label}
+        multiple={props.multiple}
+        capture={props.camera ? "environment" : undefined}
+        onChange={(event) => {
+          props.onFiles([...(event.target.files ?? [])]);
+          event.target.value = ""; // so that the same file can be picked again
+        }}
+      />
+    </label>
+  );
+}

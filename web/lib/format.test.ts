@@ -1,0 +1,64 @@
+import { describe, expect, it } from "vitest";
+import { bytes, count, percent, perThousand, rate, seconds, signed } from "./format";
+
+const SPACE = "\u202f";
+
+describe("percent", () => {
+  it.each([
+    [0.5, "50.0"],
+    [0.9731, "97.3"],
+    [0, "0.1"],
+    [0.00001, "0.1"],
+    [0.99999, "99.9"],
+    [1, "99.9"],
+  ])("prints %d as %s: nothing reads certain", (fraction, expected) => {
+    expect(percent(fraction)).toBe(`${expected}${SPACE}%`);
+  });
+});
+
+describe("rate", () => {
+  it.each([
+    [0.87, "87"],
+    [0.9876, "99"],
+    [0.0098, "0.98"],
+    [0, "0"],
+    [1, "100"],
+  ])("prints %d as %s", (fraction, expected) => {
+    expect(rate(fraction)).toBe(`${expected}${SPACE}%`);
+  });
+});
+
+describe("perThousand", () => {
+  it.each([
+    [0, "fewer than 1"],
+    [0.0004, "fewer than 1"],
+    [0.0005, "about 1"],
+    [0.0098, "about 10"],
+    [1, "about 1000"],
+  ])("tells %d as %s", (fraction, expected) => {
+    expect(perThousand(fraction)).toBe(expected);
+  });
+});
+
+describe("bytes", () => {
+  it.each([
+    [0, "0", "bytes"],
+    [1023, "1023", "bytes"],
+    [1024, "1", "kB"],
+    [1536, "1.5", "kB"],
+    [50 * 1024 * 1024, "50", "MB"],
+    [300 * 1024 * 1024, "300", "MB"],
+    [5 * 1024 ** 4, "5120", "GB"],
+  ])("prints %d as %s %s", (n, value, unit) => {
+    expect(bytes(n)).toBe(`${value}${SPACE}${unit}`);
+  });
+});
+
+it("prints seconds, signs and counts", () => {
+  expect(seconds(0.1234)).toBe(`0.12${SPACE}s`);
+  expect(seconds(12.6)).toBe(`13${SPACE}s`);
+  expect(signed(-1.234)).toBe("\u22121.23");
+  expect(signed(0)).toBe("+0.00");
+  expect(count(1, "face")).toBe("1 face");
+  expect(count(0, "face")).toBe("0 faces");
+});

@@ -1,0 +1,52 @@
+/** Numbers as the page prints them. */
+
+const SPACE = "\u202f"; // narrow, no break: a number and its unit stay together
+
+/** A fraction in percent. No answer is certain, so nothing reads 0.0 or 100.0. */
+export function percent(fraction: number): string {
+  const clamped = Math.min(Math.max(100 * fraction, 0.1), 99.9);
+  return `${clamped.toFixed(1)}${SPACE}%`;
+}
+
+/** A threshold or a rate in percent, with as many digits as it needs and no more. */
+export function rate(fraction: number): string {
+  return `${Number((100 * fraction).toPrecision(2))}${SPACE}%`;
+}
+
+/** How many of 1,000: "about 10", "fewer than 1". */
+export function perThousand(fraction: number): string {
+  const count = 1000 * fraction;
+  return count < 0.5 ? "fewer than 1" : `about ${Math.round(count)}`;
+}
+
+export function bytes(count: number): string {
+  const units = ["bytes", "kB", "MB", "GB"];
+  let value = count;
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  return `${unit === 0 || value >= 100 ? Math.round(value) : Number(value.toFixed(1))}${SPACE}${units[unit]}`;
+}
+
+export function seconds(value: number): string {
+  return `${value < 10 ? value.toFixed(2) : value.toFixed(0)}${SPACE}s`;
+}
+
+export function pixels(value: number): string {
+  return `${Math.round(value)}${SPACE}px`;
+}
+
+/** A measure without a unit. */
+export function plain(value: number): string {
+  return value.toFixed(1);
+}
+
+export function signed(value: number): string {
+  return `${value < 0 ? "\u2212" : "+"}${Math.abs(value).toFixed(2)}`;
+}
+
+export function count(n: number, one: string, many = `${one}s`): string {
+  return `${n} ${n === 1 ? one : many}`;
+}

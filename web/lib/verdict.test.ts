@@ -1,0 +1,62 @@
+import { describe, expect, it } from "vitest";
+import type { ImageAnswer, Verdict } from "./api";
+import type { Rates } from "./card";
+import { advice, basis, meaning, REASONS, VERDICT_ORDER, VERDICTS } from "./verdict";
+
+const KNOWN: Rates = { falseAlarms: 0.01, detections: 0.6, misses: 0.08, measuredOn: "a set" };
+const UNKNOWN: Rates = { falseAlarms: null, detections: null, misses: null, measuredOn: null };
+
+describe("meaning", () => {
+  it("tells a flag by its false alarms and a pass by its misses", () => {
+    expect(meaning({ verdict: "likely_fake", reason: null }, KNOWN)).toContain("about 10 would");
+    expect(meaning({ verdict: "likely_real", reason: null }, KNOWN)).toContain("about 80 would");
+  });
+
+  it.each(["likely_fake", "likely_real"] as const)(
+    "gives %s no figure without a card",
+    (verdict) => {
+      expect(meaning({ verdict, reason: null }, UNKNOWN)).not.toMatch(/\d/);
+    },
+  );
+
+  it("gives the reason where no side is taken", () => {
+    expect(meaning({ verdict: "inconclusive", reason: "blurred" }, KNOWN)).toBe(REASONS.blurred);
+    expect(meaning({ verdict: "not_analysed", reason: "face_too_small" }, KNOWN)).toBe(
+      REASONS.face_too_small,
+    );
+  });
+});
+
+describe("basis", () => {
+  const answer = (verdict: Verdict, nFaces: number, headline_face: number | null) =>
+    ({ verdict, headline_face, faces: Array(nFaces).fill({}) }) as unknown as ImageAnswer;
+
+  it("names the face that decided, counted from one", () => {
+    expect(basis(answer("likely_fake", 3, 1))).toContain("face 2 of 3 decided");
+    expect(basis(answer("inconclusive", 2, 0))).toContain("face 1 of 2 decided");
+    expect(basis(answer("likely_real", 2, 1))).toContain("face 2 of 2 came closest");
+  });
+
+  it("says nothing where one face is all, or none was scored", () => {
+    expect(basis(answer("likely_fake", 1, 0))).toBe("");
+    expect(basis(answer("not_analysed", 4, null))).toBe("");
+  });
+});
+
+it("has words for every verdict, each once", () => {
+  expect([...VERDICT_ORDER].sort()).toEqual(Object.keys(VERDICTS).sort());
+});
+
+describe("advice", () => {
+  it("says what to do, whatever the code", () => {
+    for (const code of ["too_large", "unreachable", "a code of tomorrow", "constructor"]) {
+      expect(advice(code).title).toMatch(/\w/);
+      expect(advice(code).todo).toMatch(/\w/);
+    }
+  });
+
+  it("offers another try only where it may help", () => {
+    expect(advice("busy").again).toBe(true);
+    expect(advice("undecodable").again).toBeFalsy();
+  });
+});

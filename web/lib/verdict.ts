@@ -1,0 +1,130 @@
+/** Verdicts, reasons and problems in plain words. */
+
+import type { FaceAnswer, ImageAnswer, Reason, Verdict } from "./api";
+import type { Rates } from "./card";
+import { perThousand } from "./format";
+
+export const VERDICTS: Record<Verdict, { title: string; short: string }> = {
+  likely_fake: { title: "Likely manipulated", short: "manipulated" },
+  likely_real: { title: "Likely genuine", short: "genuine" },
+  inconclusive: { title: "Inconclusive", short: "inconclusive" },
+  not_analysed: { title: "Not analysed", short: "not analysed" },
+};
+
+/** Worst first: the order in which a person wants to see them. */
+export const VERDICT_ORDER = [
+  "likely_fake",
+  "inconclusive",
+  "likely_real",
+  "not_analysed",
+] as const satisfies readonly Verdict[];
+
+export const REASONS: Record<Reason, string> = {
+  no_face: "No face was found in this picture. Unmask judges faces and nothing else.",
+  face_too_small: "The face is too small: enlarged, it would hold no trace to look at.",
+  blurred: "The face is too blurred: blur wipes out the traces of a manipulation.",
+  extreme_pose: "The face is turned too far to the side for the model.",
+  truncated: "Too much of the face lies outside the picture.",
+  between_thresholds: "The score lies between the two lines at which Unmask takes a side.",
+  some_faces_not_analysed:
+    "Some faces in this picture could not be analysed; the finding covers the others.",
+  undecodable: "The file is damaged or is no picture.",
+  unsupported_format: "Unmask does not read this format.",
+  too_large: "The file is over the size limit.",
+  unreadable: "The file could not be read.",
+};
+
+/** What a verdict on one face means, and how often it is wrong. */
+export function meaning(face: Pick<FaceAnswer, "verdict" | "reason">, rates: Rates): string {
+  switch (face.verdict) {
+    case "likely_fake":
+      return rates.falseAlarms === null
+        ? "The score is above the line from which Unmask flags a face."
+        : `Of 1,000 genuine faces, ${perThousand(rates.falseAlarms)} would be flagged at this setting.`;
+    case "likely_real":
+      return rates.misses === null
+        ? "The score is below the line under which Unmask calls a face genuine."
+        : `Of 1,000 manipulated faces, ${perThousand(rates.misses)} would pass as genuine at this setting.`;
+    default:
+      return face.reason ? REASONS[face.reason] : "No reason was given.";
+  }
+}
+
+/** What the verdict on the whole picture rests on; empty where the face says it all. */
+export function basis(answer: ImageAnswer): string {
+  const n = answer.faces.length;
+  if (answer.headline_face === null || n === 1) {
+    return "";
+  }
+  const which = `face ${answer.headline_face + 1}`;
+  switch (answer.verdict) {
+    case "likely_fake":
+      return `One manipulated face is enough: ${which} of ${n} decided.`;
+    case "inconclusive":
+      return `No face was flagged, but not all are clear: ${which} of ${n} decided.`;
+    default:
+      return `No face was flagged; ${which} of ${n} came closest.`;
+  }
+}
+
+export interface Advice {
+  title: string;
+  todo: string;
+  /** Whether the same photo may succeed the next time. */
+  again?: boolean;
+}
+
+const PROBLEMS = new Map<string, Advice>(
+  Object.entries({
+    too_large: {
+      title: "This photo is too large",
+      todo: "Save it smaller, or crop it to the faces, without enlarging anything.",
+    },
+    unsupported_format: {
+      title: "This format cannot be read",
+      todo: "Use the original photo as JPEG, PNG, WebP or AVIF. Do not send a screenshot of it if you can avoid that: it wipes out traces.",
+    },
+    undecodable: {
+      title: "This file is damaged or no picture",
+      todo: "Open it in an image viewer to check it, or fetch it again from its source.",
+    },
+    unreadable: {
+      title: "This file could not be read",
+      todo: "Choose it again. If it lies on a remote drive, copy it to this device first.",
+    },
+    missing_field: {
+      title: "No file arrived",
+      todo: "Choose the photo again.",
+    },
+    too_many_files: {
+      title: "Too many files at once",
+      todo: "Send them in smaller parts.",
+    },
+    busy: {
+      title: "The server is busy",
+      todo: "Others are using it. Try again in a moment.",
+      again: true,
+    },
+    unreachable: {
+      title: "The server did not answer",
+      todo: "Check that Unmask is still running and that you are connected, then try again.",
+      again: true,
+    },
+    internal: {
+      title: "Unmask failed on this photo",
+      todo: "Try again. If it happens again, tell whoever runs this server: the cause is in its log.",
+      again: true,
+    },
+  }),
+);
+
+/** What went wrong and what to do; never empty, whatever the code. */
+export function advice(code: string): Advice {
+  return (
+    PROBLEMS.get(code) ?? {
+      title: "Something unexpected happened",
+      todo: "Try again. If it happens again, tell whoever runs this server.",
+      again: true,
+    }
+  );
+}
