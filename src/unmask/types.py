@@ -19,6 +19,7 @@ __all__ = [
     "Face",
     "FaceCrop",
     "FaceReport",
+    "Frame",
     "Heatmap",
     "Image",
     "ImageReport",
@@ -292,3 +293,12 @@ class ModelCard:
     quality_rules: Mapping[str, float]
     golden: tuple[Mapping[str, Any], ...]
     documentation: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One picture of a video: its number in the order they are shown, and when, in seconds."""
+
+    pixels: Image
+    index: int
+    time_s: float
