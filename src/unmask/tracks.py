@@ -57,7 +57,8 @@ def describe(crop: FaceCrop) -> Descriptor:
     colours = levels.astype(np.intp) @ np.array([LEVELS * LEVELS, LEVELS, 1])
     halves = np.array_split(colours, 2)
     counts = np.stack([np.bincount(half.ravel(), minlength=LEVELS**3) for half in halves])
-    return np.sqrt(counts / counts.sum()).astype(np.float32).ravel()
+    shares: Descriptor = np.sqrt(counts / counts.sum()).astype(np.float32)
+    return shares.ravel()
 
 
 def link(sightings: Sequence[Sighting]) -> list[list[int]]:
