@@ -41,11 +41,11 @@ __all__ = ["Video", "VideoInfo", "recognise"]
 MAX_BYTES = 200 * 1024 * 1024
 MAX_DURATION_S = 2 * 60 * 60.0
 MAX_SIDE_PX = 8192
-STILL_S = 2.0
+STILL_S = 1.0
 """A frame shown longer is a pause or a jump of the clock; sampling counts it as this long."""
 
 DEMUXERS = {"MP4": "mp4", "MOV": "mp4", "MKV": "matroska", "WEBM": "matroska", "AVI": "avi"}
-EXPECTED = "expected an MP4, MOV, AVI, MKV or WebM video"
+EXPECTED = "Expected an MP4, MOV, AVI, MKV or WebM video"
 CODEC_NAMES = {
     "mp4": rb"stsd.{12}(\w{4})",
     "matroska": rb"V_[A-Z0-9_/]+",
@@ -115,10 +115,12 @@ class Video:
         try:
             head = self._file.read(HEAD_BYTES)
             if not head:
-                raise UndecodableError(f"the file is empty (0 bytes); {EXPECTED}")
+                raise UndecodableError("The file is empty (0 bytes); get a complete copy.")
             kind = recognise(head)
             if kind is None:
-                raise UnsupportedFormatError(f"not a video Unmask reads; {EXPECTED}")
+                raise UnsupportedFormatError(
+                    f"{EXPECTED}; by its content the file is none of them, whatever its name says."
+                )
             self._format = kind
             self.info = self._inspect(max_duration_s)
         except BaseException:
@@ -159,7 +161,7 @@ class Video:
             return np.arange(first, last, dtype=np.intp)
         shown_s = np.diff(self.times_s[first:last])
         shown_s = np.minimum(np.append(shown_s, np.median(shown_s)), STILL_S)
-        clock = np.cumsum(shown_s)
+        clock = np.cumsum(shown_s) if shown_s.any() else np.arange(1.0, last - first + 1)
         targets = (np.arange(n) + 0.5) / n * clock[-1]
         return first + np.unique(np.searchsorted(clock, targets, side="right"))
 
@@ -194,7 +196,8 @@ class Video:
             width, height = stream.codec_context.width, stream.codec_context.height
             if max(width, height) > self._max_side_px:
                 raise TooLargeError(
-                    f"{width} x {height} px; at most {self._max_side_px} px a side are read"
+                    f"At most {self._max_side_px} pixels a side are read, the video has "
+                    f"{width} x {height}; make it smaller."
                 )
             declared_s = _declared_s(stream)
             _check_duration(declared_s, max_duration_s)
@@ -202,7 +205,9 @@ class Video:
             origin_s = (container.start_time or 0) / av.time_base
             tick = cast(Fraction, stream.time_base)
         if not len(self._index.times):
-            raise UndecodableError(f"the {self._format} file has a {codec} stream without frames")
+            raise UndecodableError(
+                f"The {self._format} file has not one {codec} frame; get a complete copy."
+            )
         self.times_s = np.maximum(self._index.times * float(tick) - origin_s, 0.0)
         steps_s = np.diff(self.times_s)
         filled_s = float(self.times_s[-1] + (np.median(steps_s) if len(steps_s) else 0.0))
@@ -237,13 +242,14 @@ class Video:
             )
         except av.FFmpegError as error:
             raise UndecodableError(
-                f"the {self._format} file is damaged or cut off ({error.strerror}); {EXPECTED}"
+                f"The file begins as {self._format} but is damaged or cut short; "
+                "get a complete copy."
             ) from error
         with container:
             pictures = [s for s in container.streams.video if not s.disposition & COVER]
             if not pictures:
                 raise UnsupportedFormatError(
-                    f"the {self._format} file has no picture stream; {EXPECTED}"
+                    f"{EXPECTED}; this {self._format} file has no pictures, only sound."
                 )
             stream = pictures[0]
             for other in container.streams:
@@ -251,12 +257,13 @@ class Video:
                     other.discard = Discard.all
             if stream.codec_context is None:
                 raise UnsupportedFormatError(
-                    f"no decoder for the {_codec_name(self._file, self._format)} pictures of this "
-                    f"{self._format} file; convert it to H.264"
+                    f"The pictures of this {self._format} file are in the codec "
+                    f"{_codec_name(self._file, self._format)}, which cannot be decoded here; "
+                    "convert it to H.264."
                 )
             stream.thread_type = "AUTO"
             stream.thread_count = self._threads
-            # A stream may grow after its header was checked.
+            # Frames may be larger than the header says.
             stream.codec_context.options = {"max_pixels": str(self._max_side_px**2)}
             yield container, stream
 
@@ -300,6 +307,9 @@ class _Index:
         index = int(np.searchsorted(self.times, tick))
         return index if index < len(self.times) and self.times[index] == tick else None
 
+    def is_key(self, index: int) -> bool:
+        return int(self.packets[index]) in self._keys
+
     def runs(self, indices: set[int]) -> list[_Run]:
         """What to decode for these frames, in the order of the file."""
         runs: list[_Run] = []
@@ -315,11 +325,18 @@ class _Index:
     def _span(self, index: int) -> tuple[int, int]:
         """The packets, first and last, without which a frame cannot be decoded."""
         packet = int(self.packets[index])
-        for start in reversed(self._keys[: bisect_right(self._keys, packet)]):
-            # A frame shown before the key frame it follows in the file leans on the one before.
-            if self.is_counted or self._ticks[start] <= self._ticks[packet]:
-                return start, packet
-        return 0, packet
+        first = bisect_right(self._keys, packet) - 1
+        while first > 0 and self._leads(packet, self._keys[first]):
+            first -= 1
+        return (self._keys[first] if first >= 0 else 0), packet
+
+    def _leads(self, number: int, key: int) -> bool:
+        """Whether a packet is shown before the key frame that it follows in the file.
+
+        It then needs the key frame before that one as well.
+        """
+        ticks = self._ticks
+        return not self.is_counted and bool(ticks[number] < ticks[key])
 
 
 class _Decoder:
@@ -330,11 +347,13 @@ class _Decoder:
         self._codec = stream.codec_context
         self._index = index
         self._count = 0
+        self._is_broken = False
         # Other decoders read this only once, or have no such frames.
         self._can_skip = stream.codec_context.name in ("h264", "hevc") and not index.is_counted
 
     def restart(self, run: _Run) -> None:
         self._codec.flush_buffers()
+        self._is_broken = False
         self.pending = sorted(run.indices)
         self._needed = {int(self._index.packets[index]) for index in run.indices}
         self._count = run.start
@@ -352,14 +371,20 @@ class _Decoder:
         try:
             pictures = self._codec.decode(packet)
         except av.FFmpegError:
-            return  # one damaged packet; the frames that lean on it come marked as corrupt
+            # The decoder would fill the hole with what it saw before, up to the next key frame.
+            self._is_broken = True
+            return
         for picture in pictures:
             index = self._count if self._index.is_counted else self._index.at(picture.pts)
             self._count += 1
-            if picture.is_corrupt or index is None or not self.pending or index < self.pending[0]:
+            if index is None or picture.is_corrupt:
                 continue
-            self.pending = [waiting for waiting in self.pending if waiting > index]
-            yield index, picture
+            self._is_broken &= not self._index.is_key(index)
+            if self._is_broken:
+                continue
+            if self.pending and index >= self.pending[0]:
+                self.pending = [waiting for waiting in self.pending if waiting > index]
+                yield index, picture
 
 
 def _open(source: str | Path | bytes | BinaryIO, max_bytes: int) -> tuple[BinaryIO, bool]:
@@ -370,8 +395,10 @@ def _open(source: str | Path | bytes | BinaryIO, max_bytes: int) -> tuple[Binary
     elif isinstance(source, str | Path):
         try:
             file = Path(source).open("rb")  # noqa: SIM115
-        except OSError as error:
-            raise UnreadableError(f"cannot read {source}: {error.strerror}") from error
+        # A path with a null byte is a ValueError.
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise UnreadableError(f"Cannot read {source}: {reason}; expected a video.") from error
         owned = True
     elif source.seekable():
         file, owned = source, False
@@ -383,7 +410,7 @@ def _open(source: str | Path | bytes | BinaryIO, max_bytes: int) -> tuple[Binary
         if owned:
             file.close()
         raise TooLargeError(
-            f"more than {max_bytes / 2**20:.0f} MB; cut the video or lower its bit rate"
+            f"At most {max_bytes:,} bytes are read, the file has more; cut the video."
         )
     file.seek(0)
     return file, owned
@@ -436,7 +463,8 @@ def _declared_s(stream: VideoStream) -> float:
 def _check_duration(duration_s: float, max_duration_s: float) -> None:
     if duration_s > max_duration_s:
         raise TooLargeError(
-            f"lasts {duration_s / 60:.0f} minutes; at most {max_duration_s / 60:.0f} are read"
+            f"At most {max_duration_s / 60:.0f} minutes are read, the video lasts "
+            f"{duration_s / 60:.0f}; cut the video."
         )
 
 
