@@ -11,6 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Literal
 
 import numpy as np
@@ -32,11 +33,11 @@ __all__ = [
     "analysed_share",
     "average",
     "headline",
+    "is_sound",
     "judge",
     "majority",
     "scan",
     "suspicious",
-    "unsettled",
     "weighted",
 ]
 
@@ -129,22 +130,19 @@ def judge(
     """One answer for one person, from the faces of a track and the times they were shown.
 
     `verdict_of` turns a probability into a verdict by the model's thresholds. `calibration` holds
-    the `scale` and `bias` of the logit of a whole track, where the model card knows them. Who is
-    scored in fewer than four of `n_sampled` frames is not called fake.
+    the `scale` and `bias` of the logit of a whole track, where the model card knows them. Faces
+    that are unlike what the thresholds were set on count only where there is no other, and then
+    leave it inconclusive; so does a fake seen in fewer than four of `n_sampled` frames.
     """
-    scored = [
-        (time_s, face.prediction.p_fake)
-        for time_s, face in zip(times_s, faces, strict=True)
-        if face.prediction is not None
-    ]
-    scored_s, scores = [time_s for time_s, _ in scored], [p_fake for _, p_fake in scored]
+    sound = [is_sound(face) for face in faces]
+    used = sound if any(sound) else [face.prediction is not None for face in faces]
+    scored_s = list(compress(times_s, used))
+    scores = [face.prediction.p_fake for face in compress(faces, used) if face.prediction]
     p_fake = vote_share = None
     reason: Reason | None
-    if not scores:
+    if not scores or max(face.face.score for face in faces) < SURE_FACE:
         verdict = Verdict.NOT_ANALYSED
-        reason = Counter(face.reason for face in faces).most_common(1)[0][0]
-    elif max(face.face.score for face in faces) < SURE_FACE:
-        verdict, reason = Verdict.NOT_ANALYSED, Reason.DOUBTFUL_FACE
+        reason = _commonest(faces) if not scores else Reason.DOUBTFUL_FACE
     elif method in ("majority", "weighted"):
         vote = majority(scores) if method == "majority" else weighted(scores)
         vote_share = vote.vote_share
@@ -153,7 +151,9 @@ def judge(
     else:
         p_fake = average(scores) if method == "average" else _calibrated(scores, calibration or {})
         verdict, reason = verdict_of(p_fake)
-    if verdict is not Verdict.NOT_ANALYSED and len(scores) < min(SEGMENT_FRAMES, n_sampled):
+    if verdict is not Verdict.NOT_ANALYSED and not any(sound):
+        verdict, reason = Verdict.INCONCLUSIVE, _commonest(faces)
+    elif verdict is not Verdict.NOT_ANALYSED and len(scores) < min(SEGMENT_FRAMES, n_sampled):
         reason = Reason.FEW_FRAMES
         if verdict is Verdict.LIKELY_FAKE:
             verdict = Verdict.INCONCLUSIVE
@@ -166,9 +166,18 @@ def judge(
         start_s=times_s[0],
         end_s=times_s[-1],
         n_faces=len(faces),
-        n_scored=len(scores),
+        n_scored=sum(sound),
         intervals=suspicious(scored_s, scores) if is_suspect else (),
     )
+
+
+def is_sound(face: FaceReport) -> bool:
+    """Whether a face was scored and is like those on which the thresholds were set."""
+    return face.prediction is not None and not face.quality.reasons
+
+
+def _commonest(faces: Sequence[FaceReport]) -> Reason | None:
+    return Counter(face.reason for face in faces).most_common(1)[0][0]
 
 
 def headline(tracks: Sequence[TrackReport]) -> int | None:
@@ -213,22 +222,6 @@ def suspicious(times_s: Sequence[float], p_fakes: Sequence[float]) -> tuple[Inte
         )
         for start, stop in edges.tolist()
     )
-
-
-def unsettled(
-    times_s: Sequence[float], p_fakes: Sequence[float], *, spacing_s: float, n: int = 2
-) -> list[tuple[float, float]]:
-    """Where a closer look is due: round the `n` most suspicious moments, most suspicious first.
-
-    Each is a (start_s, end_s) that reaches to the frames sampled before and after.
-    """
-    moments: list[float] = []
-    for p_fake, time_s in sorted(zip(p_fakes, times_s, strict=True), reverse=True):
-        if p_fake <= 0.5 or len(moments) == n:
-            break
-        if all(abs(time_s - other) >= 2 * spacing_s for other in moments):
-            moments.append(time_s)
-    return [(time_s - spacing_s, time_s + spacing_s) for time_s in moments]
 
 
 def analysed_share(times_s: Sequence[float], duration_s: float) -> float:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from unmask.types import Box, FaceCrop
 
-__all__ = ["Sighting", "describe", "link"]
+__all__ = ["Descriptor", "Sighting", "describe", "link"]
 
 Descriptor = NDArray[np.float32]
 """`(1024,)` float32 of unit length; the product of two is their likeness, in [0, 1]."""

@@ -63,8 +63,8 @@ Indices = NDArray[np.intp]
 class VideoInfo:
     """What is known of a video before it is analysed.
 
-    `width` and `height` are px of the upright picture; `duration_s` is what the file declares, or
-    what its frames fill where that is longer; `n_frames` counts the frames that are there.
+    `width` and `height` are px of the upright picture. `filled_s` is how long the `n_frames` that
+    are there last; `duration_s` is what the file declares, or that where it is longer.
     """
 
     format: str
@@ -72,6 +72,7 @@ class VideoInfo:
     width: int
     height: int
     duration_s: float
+    filled_s: float
     n_frames: int
     sha256: str
     n_bytes: int
@@ -221,6 +222,7 @@ class Video:
             width=width,
             height=height,
             duration_s=max(declared_s, filled_s),
+            filled_s=filled_s,
             n_frames=len(self.times_s),
             sha256=sha256,
             n_bytes=n_bytes,
