@@ -1,13 +1,14 @@
-"""Stages 1 to 8 wired: a picture in, a report out. This is the one thing every way in calls.
+"""All stages wired: a picture or video in, a report out. The one thing every way in calls.
 
 bytes ─media→ Picture ─faces→ [Face] ─alignment→ [FaceCrop] ┬──────────→ network ─calibration→
                                              └─spectrum→ [Spectrum] ↗      └─heatmap→ Heatmap
+bytes ─video→ [Frame] ── the same, per frame ──→ timeline: tracks, temporal → VideoReport
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -24,9 +25,12 @@ from unmask.network import GOLDEN_TOLERANCE, Network, NetworkOutput
 from unmask.quality import assess, is_too_small
 from unmask.settings import Settings
 from unmask.spectrum import SPECTRUM_ID, describe
+from unmask.temporal import Method
+from unmask.timeline import Timeline
 from unmask.types import (
     Face,
     FaceReport,
+    Frame,
     Image,
     ImageReport,
     ModelCard,
@@ -36,7 +40,9 @@ from unmask.types import (
     Quality,
     Reason,
     Verdict,
+    VideoReport,
 )
+from unmask.video import Video
 
 __all__ = ["Detector", "Source"]
 
@@ -48,7 +54,7 @@ MAX_BATCH = 16
 
 
 class Detector:
-    """Finds and judges every face of a picture.
+    """Finds and judges every face of a picture or a video.
 
     `model` is a weights file made by `unmask export`; without it the one that ships is used.
 
@@ -114,6 +120,57 @@ class Detector:
                 yield self.image(source, heatmaps=heatmaps)
             except InputError as error:
                 yield self.refusal(source, error)
+
+    def video(
+        self,
+        source: str | Path | bytes | BinaryIO,
+        *,
+        max_frames: int = 30,
+        every: int | None = None,
+        method: Method = "scan",
+        heatmaps: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> VideoReport:
+        """Judge one video, person by person.
+
+        Looks at `max_frames` over the whole duration, then closer where somebody is suspicious.
+        With `every` it takes each `every`-th frame from the first instead, `max_frames` at most.
+        `progress` is told how many frames are done, and of how many.
+
+        Raises:
+            InputError: it cannot be read or decoded; `code` says why and the message what to do.
+        """
+        clock, settings = _Clock(), self._settings
+        deadline = time.monotonic() + settings.video_budget_s
+
+        def look(frame: Frame) -> list[FaceReport]:
+            with clock("faces"):
+                faces = self._faces.detect(frame.pixels)
+            picture = Picture(frame.pixels, format="FRAME")
+            return self._judge(picture, faces, clock, heatmaps=heatmaps)
+
+        with Video(
+            source,
+            max_bytes=settings.max_video_bytes,
+            max_duration_s=settings.max_video_s,
+            threads=settings.threads,
+        ) as video:
+            timeline = Timeline(
+                video,
+                look,
+                verdict_of=self._decide,
+                calibration=self.card.calibration.get("video"),
+                method=method,
+                deadline=deadline,
+                progress=progress,
+            )
+            if every is not None:
+                timeline.watch(video.every(every, max_frames=max_frames))
+            else:
+                timeline.watch(video.spread(max_frames))
+                timeline.watch(timeline.closer_looks())
+        path = str(source) if isinstance(source, str | Path) else None
+        return timeline.report(path, self.identity, clock.with_rest("media"))
 
     def crops(self, crops: Sequence[Image]) -> list[Prediction]:
         """Score pictures that are face crops already, without looking for faces.
@@ -211,7 +268,10 @@ class Detector:
         """The thresholds decide, unless the face is unlike those the thresholds were set on."""
         if quality.reasons:
             return Verdict.INCONCLUSIVE, quality.reasons[0]
-        verdict = self.decide(prediction)
+        return self._decide(prediction.p_fake)
+
+    def _decide(self, p_fake: float) -> tuple[Verdict, Reason | None]:
+        verdict = decide(p_fake, self.card.thresholds)
         between = verdict is Verdict.INCONCLUSIVE
         return verdict, Reason.BETWEEN_THRESHOLDS if between else None
 
@@ -240,6 +300,13 @@ class _Clock:
 
     def __init__(self) -> None:
         self.timings_ms: dict[str, float] = {}
+        self._started = time.perf_counter()
+
+    def with_rest(self, stage: str) -> dict[str, float]:
+        """The timings, with what no stage took of all the time since the start for `stage`."""
+        elapsed_ms = (time.perf_counter() - self._started) * 1000
+        rest_ms = round(elapsed_ms - sum(self.timings_ms.values()), 3)
+        return {stage: rest_ms, **self.timings_ms}
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:

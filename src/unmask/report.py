@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
-from unmask.types import FaceReport, ImageReport, Prediction
+from unmask.types import (
+    FaceReport,
+    FrameReport,
+    ImageReport,
+    Prediction,
+    TrackReport,
+    VideoReport,
+)
 
 __all__ = ["to_dict"]
 
 
-def to_dict(report: ImageReport) -> dict[str, Any]:
+def to_dict(report: ImageReport | VideoReport) -> dict[str, Any]:
     """The report as plain values; null wherever there is no answer."""
+    return _video(report) if isinstance(report, VideoReport) else _image(report)
+
+
+def _image(report: ImageReport) -> dict[str, Any]:
     headline = report.headline
     return {
         "path": report.path,
@@ -28,12 +40,64 @@ def to_dict(report: ImageReport) -> dict[str, Any]:
             "format": report.format,
             "camera": dict(report.camera),
         },
-        "model": {
-            "name": report.model.name,
-            "version": report.model.version,
-            "sha256": report.model.sha256,
-        },
+        "model": asdict(report.model),
         "timings_ms": dict(report.timings_ms),
+    }
+
+
+def _video(report: VideoReport) -> dict[str, Any]:
+    return {
+        "path": report.path,
+        "kind": "video",
+        "sha256": report.sha256,
+        "verdict": report.verdict.value,
+        "reason": report.reason.value if report.reason else None,
+        "detail": report.detail,
+        **_probability(report.p_fake),
+        "method": report.method,
+        "headline_track": report.headline_track,
+        "tracks": [_track(track) for track in report.tracks],
+        "intervals": [
+            {"track": number, **asdict(interval)}
+            for number, track in enumerate(report.tracks)
+            for interval in track.intervals
+        ],
+        "frames": [_frame(frame) for frame in report.frames],
+        "coverage": asdict(report.coverage) if report.coverage else None,
+        "video": {
+            "width": report.width,
+            "height": report.height,
+            "format": report.format,
+            "codec": report.codec,
+        },
+        "model": asdict(report.model),
+        "timings_ms": dict(report.timings_ms),
+    }
+
+
+def _track(report: TrackReport) -> dict[str, Any]:
+    return {
+        "verdict": report.verdict.value,
+        "reason": report.reason.value if report.reason else None,
+        **_probability(report.p_fake),
+        "vote_share": report.vote_share,
+        "start_s": report.start_s,
+        "end_s": report.end_s,
+        "n_faces": report.n_faces,
+        "n_scored": report.n_scored,
+        "intervals": [asdict(interval) for interval in report.intervals],
+    }
+
+
+def _frame(report: FrameReport) -> dict[str, Any]:
+    return {
+        "index": report.index,
+        "time_s": report.time_s,
+        "reason": report.reason.value if report.reason else None,
+        "faces": [
+            {"track": track, **_face(face)}
+            for track, face in zip(report.tracks, report.faces, strict=True)
+        ],
     }
 
 
@@ -60,8 +124,14 @@ def _face(report: FaceReport) -> dict[str, Any]:
 
 
 def _answer(prediction: Prediction | None) -> dict[str, Any]:
+    return _probability(prediction.p_fake if prediction else None)
+
+
+def _probability(p_fake: float | None) -> dict[str, Any]:
+    if p_fake is None:
+        return {"p_fake": None, "label": None, "confidence": None}
     return {
-        "p_fake": prediction.p_fake if prediction else None,
-        "label": prediction.label if prediction else None,
-        "confidence": prediction.confidence if prediction else None,
+        "p_fake": p_fake,
+        "label": "FAKE" if p_fake > 0.5 else "REAL",
+        "confidence": max(p_fake, 1 - p_fake),
     }

@@ -37,6 +37,11 @@ class Settings(BaseSettings):
         description="largest picture, in bytes",
     )
     max_image_pixels: int = Field(40_000_000, gt=0, description="largest picture, in pixels")
+    max_video_bytes: int = Field(200 * 1024 * 1024, gt=0, description="largest video, in bytes")
+    max_video_s: float = Field(7200.0, gt=0, description="longest video, in seconds")
+    video_budget_s: float = Field(
+        600.0, gt=0, description="time for one video, in seconds; the rest of it is not analysed"
+    )
     max_batch_files: int = Field(100, gt=0, description="most files of one batch request")
     max_batch_bytes: int = Field(
         512 * 1024 * 1024, gt=0, description="largest batch request, in bytes"

@@ -16,12 +16,16 @@ from numpy.typing import NDArray
 
 __all__ = [
     "Box",
+    "Coverage",
     "Face",
     "FaceCrop",
     "FaceReport",
+    "Frame",
+    "FrameReport",
     "Heatmap",
     "Image",
     "ImageReport",
+    "Interval",
     "Label",
     "Landmarks",
     "ModelCard",
@@ -31,7 +35,9 @@ __all__ = [
     "Quality",
     "Reason",
     "Spectrum",
+    "TrackReport",
     "Verdict",
+    "VideoReport",
 ]
 
 Image = NDArray[np.uint8]
@@ -66,6 +72,9 @@ class Reason(StrEnum):
     UNSUPPORTED_FORMAT = "unsupported_format"
     TOO_LARGE = "too_large"
     UNREADABLE = "unreadable"
+    TIMED_OUT = "timed_out"
+    FEW_FRAMES = "few_frames"
+    DOUBTFUL_FACE = "doubtful_face"
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,3 +301,108 @@ class ModelCard:
     quality_rules: Mapping[str, float]
     golden: tuple[Mapping[str, Any], ...]
     documentation: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One picture of a video: its number in the order they are shown, and when, in seconds."""
+
+    pixels: Image
+    index: int
+    time_s: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameReport:
+    """What is known of one sampled frame.
+
+    `tracks` has the number of the track of each face. `reason` says why no face of the frame was
+    scored, and is None where one was.
+    """
+
+    index: int
+    time_s: float
+    faces: tuple[FaceReport, ...]
+    tracks: tuple[int, ...]
+    reason: Reason | None
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A stretch of time that looks manipulated: `p_fake` is the probability of its frames."""
+
+    start_s: float
+    end_s: float
+    p_fake: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrackReport:
+    """What is known of one person in a video.
+
+    `n_scored` counts the faces that were scored and keep every rule of the model card. `p_fake` is
+    None where nothing was scored, and where votes were counted: then `vote_share`, in [0, 1], is
+    the share of FAKE, which is no probability.
+    """
+
+    verdict: Verdict
+    reason: Reason | None
+    p_fake: float | None
+    vote_share: float | None
+    start_s: float
+    end_s: float
+    n_faces: int
+    n_scored: int
+    intervals: tuple[Interval, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How much of a video the answer rests on, in frames and as a share of its duration.
+
+    `sampled` = `scored` + the sum of `rejected`, which has a count for each reason.
+    `analysed_share` is the share of the duration within half a second of a scored frame.
+    """
+
+    duration_s: float
+    analysed_share: float
+    sampled: int
+    decoded: int
+    with_face: int
+    scored: int
+    rejected: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VideoReport:
+    """What is known of one video.
+
+    `verdict` follows from its tracks as that of a picture from its faces; `headline_track` is the
+    one that decided. Positions are px of the upright frame of `width` x `height`.
+    """
+
+    path: str | None
+    sha256: str | None
+    verdict: Verdict
+    reason: Reason | None
+    tracks: tuple[TrackReport, ...]
+    frames: tuple[FrameReport, ...]
+    headline_track: int | None
+    coverage: Coverage | None
+    width: int | None
+    height: int | None
+    format: str | None
+    codec: str | None
+    method: str
+    model: ModelIdentity
+    timings_ms: Mapping[str, float]
+    detail: str | None = None
+
+    @property
+    def headline(self) -> TrackReport | None:
+        return None if self.headline_track is None else self.tracks[self.headline_track]
+
+    @property
+    def p_fake(self) -> float | None:
+        """The calibrated probability of the person who decided; None where nothing was scored."""
+        return self.headline.p_fake if self.headline else None

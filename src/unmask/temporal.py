@@ -1,0 +1,260 @@
+"""Stage 10: the frame scores of a person -> one answer, and when it looks manipulated.
+
+The three ways of the specification are here for comparison: `majority`, `average`, `weighted`.
+Two of them count votes, and thirty frames at 0.51 are a unanimous vote: their result is a share
+of votes and no probability. The default is `scan`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import compress
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unmask.types import (
+    FaceReport,
+    Interval,
+    Label,
+    Reason,
+    TrackReport,
+    Verdict,
+)
+
+__all__ = [
+    "Evidence",
+    "Method",
+    "Vote",
+    "analysed_share",
+    "average",
+    "headline",
+    "is_sound",
+    "judge",
+    "majority",
+    "scan",
+    "suspicious",
+    "weighted",
+]
+
+Method = Literal["scan", "majority", "average", "weighted"]
+
+SEGMENT_FRAMES = 4
+"""The shortest stretch that counts: the least whose midmean survives a wrong frame."""
+
+LOGIT_LIMIT = 6.0
+"""No frame says more than this, p = 0.9975: beyond it calibration rests on next to no data."""
+
+SURE_FACE = 0.9
+"""The detection score that one face of a track must reach; patterns that look like faces do not."""
+
+REACH_S = 0.5
+"""A frame speaks for so many seconds before and after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """The label of a vote; `vote_share`, in [0, 1], is how much of it went to FAKE."""
+
+    label: Label
+    vote_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A logit for FAKE and the stretch that gave it: positions `start` to `stop`, half-open."""
+
+    logit: float
+    start: int
+    stop: int
+
+
+def majority(p_fakes: Sequence[float]) -> Vote:
+    """The label of most frames (specification, method 1). A tie is REAL."""
+    return _vote(p_fakes, [1.0] * len(p_fakes))
+
+
+def weighted(p_fakes: Sequence[float]) -> Vote:
+    """Votes weighted by confidence, max(p, 1 - p) (specification, method 3). A tie is REAL."""
+    return _vote(p_fakes, [max(p, 1.0 - p) for p in p_fakes])
+
+
+def _vote(p_fakes: Sequence[float], weights: Sequence[float]) -> Vote:
+    _require_scores(p_fakes)
+    fake = math.fsum(weight for p, weight in zip(p_fakes, weights, strict=True) if p > 0.5)
+    share = fake / math.fsum(weights)
+    return Vote("FAKE" if share > 0.5 else "REAL", share)
+
+
+def average(p_fakes: Sequence[float]) -> float:
+    """The mean probability (specification, method 2), in [0, 1]."""
+    _require_scores(p_fakes)
+    return math.fsum(p_fakes) / len(p_fakes)
+
+
+def scan(p_fakes: Sequence[float]) -> Evidence:
+    """The strongest evidence for FAKE in any stretch of the scores, which are in order of time.
+
+    A stretch of k of n frames speaks with the midmean of its logits, so that a bad frame does not
+    decide, less log(n / k): there are n / k places where it could have been, and looking at all
+    of them must not make a false alarm likelier (the scan statistic of Naus 1965 as log odds).
+    The whole, k = n, is one of the stretches; the others start a quarter of their length apart.
+    """
+    _require_scores(p_fakes)
+    logits = _logits(p_fakes)
+    n = len(logits)
+    best = Evidence(_midmean(logits), 0, n)
+    length = SEGMENT_FRAMES
+    while length < n:
+        for start in range(0, n - length + 1, max(1, length // 4)):
+            logit = _midmean(logits[start : start + length]) - math.log(n / length)
+            if logit > best.logit:
+                best = Evidence(logit, start, start + length)
+        length += max(1, length // 4)
+    return best
+
+
+def judge(
+    faces: Sequence[FaceReport],
+    times_s: Sequence[float],
+    *,
+    n_sampled: int,
+    verdict_of: Callable[[float], tuple[Verdict, Reason | None]],
+    calibration: Mapping[str, float] | None = None,
+    method: Method = "scan",
+) -> TrackReport:
+    """One answer for one person, from the faces of a track and the times they were shown.
+
+    `verdict_of` turns a probability into a verdict by the model's thresholds. `calibration` holds
+    the `scale` and `bias` of the logit of a whole track, where the model card knows them. Faces
+    that are unlike what the thresholds were set on count only where there is no other, and then
+    leave it inconclusive; so does a fake seen in fewer than four of `n_sampled` frames.
+    """
+    sound = [is_sound(face) for face in faces]
+    used = sound if any(sound) else [face.prediction is not None for face in faces]
+    scored_s = list(compress(times_s, used))
+    scores = [face.prediction.p_fake for face in compress(faces, used) if face.prediction]
+    p_fake = vote_share = None
+    reason: Reason | None
+    if not scores or max(face.face.score for face in faces) < SURE_FACE:
+        verdict = Verdict.NOT_ANALYSED
+        reason = _commonest(faces) if not scores else Reason.DOUBTFUL_FACE
+    elif method in ("majority", "weighted"):
+        vote = majority(scores) if method == "majority" else weighted(scores)
+        vote_share = vote.vote_share
+        verdict = Verdict.LIKELY_FAKE if vote.label == "FAKE" else Verdict.LIKELY_REAL
+        reason = None
+    else:
+        p_fake = average(scores) if method == "average" else _calibrated(scores, calibration or {})
+        verdict, reason = verdict_of(p_fake)
+    if verdict is not Verdict.NOT_ANALYSED and not any(sound):
+        verdict, reason = Verdict.INCONCLUSIVE, _commonest(faces)
+    elif verdict is not Verdict.NOT_ANALYSED and len(scores) < min(SEGMENT_FRAMES, n_sampled):
+        reason = Reason.FEW_FRAMES
+        if verdict is Verdict.LIKELY_FAKE:
+            verdict = Verdict.INCONCLUSIVE
+    is_suspect = verdict in (Verdict.LIKELY_FAKE, Verdict.INCONCLUSIVE)
+    return TrackReport(
+        verdict=verdict,
+        reason=reason,
+        p_fake=p_fake,
+        vote_share=vote_share,
+        start_s=times_s[0],
+        end_s=times_s[-1],
+        n_faces=len(faces),
+        n_scored=sum(sound),
+        intervals=suspicious(scored_s, scores) if is_suspect else (),
+    )
+
+
+def is_sound(face: FaceReport) -> bool:
+    """Whether a face was scored and is like those on which the thresholds were set."""
+    return face.prediction is not None and not face.quality.reasons
+
+
+def _commonest(faces: Sequence[FaceReport]) -> Reason | None:
+    return Counter(face.reason for face in faces).most_common(1)[0][0]
+
+
+def headline(tracks: Sequence[TrackReport]) -> int | None:
+    """The track that decides: the likeliest fake, else an inconclusive one, else a real one.
+
+    Who was seen in too few frames decides only where nobody was seen in more.
+    """
+    order = (Verdict.LIKELY_REAL, Verdict.INCONCLUSIVE, Verdict.LIKELY_FAKE)
+
+    def weight(number: int) -> tuple[bool, int, float, int]:
+        track = tracks[number]
+        strength = track.p_fake if track.vote_share is None else track.vote_share
+        is_known = track.reason is not Reason.FEW_FRAMES
+        return is_known, order.index(track.verdict), strength or 0.0, -number
+
+    judged = [number for number, track in enumerate(tracks) if track.verdict in order]
+    return max(judged, key=weight, default=None)
+
+
+def suspicious(times_s: Sequence[float], p_fakes: Sequence[float]) -> tuple[Interval, ...]:
+    """When a person looks manipulated: the stretches whose frames, four by four, speak for FAKE.
+
+    A stretch reaches half-way to the frames around it; its probability is that of its midmean.
+    """
+    if not p_fakes:
+        return ()
+    logits = _logits(p_fakes)
+    n = len(logits)
+    length = min(SEGMENT_FRAMES, n)
+    flagged = np.zeros(n, bool)
+    for start in range(n - length + 1):
+        # A stretch begins and ends with a suspicious frame.
+        fake = start + np.flatnonzero(logits[start : start + length] > 0)
+        if _midmean(logits[start : start + length]) > 0 and len(fake):
+            flagged[fake[0] : fake[-1] + 1] = True
+    times = np.asarray(times_s)
+    borders = [times[0], *((times[:-1] + times[1:]) / 2), times[-1]]
+    edges = np.flatnonzero(np.diff(flagged, prepend=False, append=False)).reshape(-1, 2)
+    return tuple(
+        Interval(
+            float(borders[start]), float(borders[stop]), _sigmoid(_midmean(logits[start:stop]))
+        )
+        for start, stop in edges.tolist()
+    )
+
+
+def analysed_share(times_s: Sequence[float], duration_s: float) -> float:
+    """The share of the duration, in [0, 1], within half a second of one of these times."""
+    covered_s, end_s = 0.0, 0.0
+    for time_s in sorted(times_s):
+        start_s = max(time_s - REACH_S, end_s)
+        end_s = min(time_s + REACH_S, duration_s)
+        covered_s += max(end_s - start_s, 0.0)
+    return covered_s / duration_s if duration_s > 0 else 0.0
+
+
+def _require_scores(p_fakes: Sequence[float]) -> None:
+    if not p_fakes:
+        raise ValueError("no frame was scored; a verdict needs at least one")
+
+
+def _calibrated(p_fakes: Sequence[float], calibration: Mapping[str, float]) -> float:
+    logit = scan(p_fakes).logit
+    return _sigmoid(calibration.get("scale", 1.0) * logit + calibration.get("bias", 0.0))
+
+
+def _logits(p_fakes: Sequence[float]) -> NDArray[np.float64]:
+    limit = _sigmoid(LOGIT_LIMIT)
+    p = np.clip(np.asarray(p_fakes, np.float64), 1 - limit, limit)
+    return np.log(p / (1 - p))
+
+
+def _sigmoid(logit: float) -> float:
+    return 1.0 / (1.0 + math.exp(-logit))
+
+
+def _midmean(values: NDArray[np.float64]) -> float:
+    """The mean of the middle half (Tukey 1977): up to a quarter of the values may be wrong."""
+    cut = len(values) // 4
+    return float(np.sort(values)[cut : len(values) - cut].mean())

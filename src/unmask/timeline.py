@@ -1,0 +1,262 @@
+"""Stages 9 and 10 wired: what was seen of a video -> people -> the report.
+
+[(Frame, [FaceReport])] ─tracks→ one track per person ─temporal→ VideoReport
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from unmask.alignment import align
+from unmask.errors import UndecodableError
+from unmask.temporal import Method, analysed_share, headline, is_sound, judge
+from unmask.tracks import Descriptor, Sighting, describe, link
+from unmask.types import (
+    Coverage,
+    FaceReport,
+    Frame,
+    FrameReport,
+    ModelIdentity,
+    Reason,
+    TrackReport,
+    Verdict,
+    VideoReport,
+)
+from unmask.video import Video
+
+__all__ = ["Timeline"]
+
+APPEARANCE_PX, APPEARANCE_MARGIN = 64, 1.3
+"""The crop that shows what a person looks like, whatever the model wants to see."""
+
+CLOSER_LOOKS = 2
+"""How many moments of a video are looked at more closely."""
+
+CLOSER_FRAMES = 12
+"""In how many frames each."""
+
+FINE_S = 0.5
+"""Samples this close leave nothing to look at more closely."""
+
+UNSEEN = (Reason.UNDECODABLE, Reason.TIMED_OUT)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Moment:
+    """A sampled frame: its faces and what each looks like, or why there is nothing to see."""
+
+    time_s: float
+    faces: tuple[FaceReport, ...]
+    descriptors: tuple[Descriptor, ...]
+    reason: Reason | None
+
+
+def _moment(frame: Frame, faces: Sequence[FaceReport]) -> _Moment:
+    descriptors = tuple(
+        describe(align(frame.pixels, face.face, size=APPEARANCE_PX, margin=APPEARANCE_MARGIN))
+        for face in faces
+    )
+    reason: Reason | None = None
+    if not faces:
+        reason = Reason.NO_FACE
+    elif not any(is_sound(face) for face in faces):
+        reason = max(faces, key=lambda face: face.face.box.side).reason
+    return _Moment(frame.time_s, tuple(faces), descriptors, reason)
+
+
+class Timeline:
+    """Watches a video and answers for the whole.
+
+    `look` finds and judges the faces of a frame; `verdict_of` and `calibration` are those of
+    `temporal.judge`; no frame is decoded after `deadline`, a time of `time.monotonic`.
+    """
+
+    def __init__(
+        self,
+        video: Video,
+        look: Callable[[Frame], Sequence[FaceReport]],
+        *,
+        verdict_of: Callable[[float], tuple[Verdict, Reason | None]],
+        calibration: Mapping[str, float] | None = None,
+        method: Method = "scan",
+        deadline: float = math.inf,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        self._video = video
+        self._look = look
+        self._verdict_of = verdict_of
+        self._calibration = calibration
+        self._method: Method = method
+        self._deadline = deadline
+        self._progress = progress
+        self._moments: dict[int, _Moment] = {}
+
+    def watch(self, indices: Iterable[int]) -> None:
+        """Look at the frames of these numbers; those that were looked at before are left out.
+
+        Raises:
+            UndecodableError: there was time, and not one frame of the video could be decoded.
+        """
+        wanted = {int(index) for index in indices} - self._moments.keys()
+        seen: set[int] = set()
+        for frame in self._video.frames(wanted, deadline=self._deadline):
+            if frame.index not in self._moments:
+                self._moments[frame.index] = _moment(frame, self._look(frame))
+                seen.add(frame.index)
+            if self._progress is not None:
+                self._progress(len(self._moments), len(self._moments) + len(wanted) - len(seen))
+        is_late = time.monotonic() > self._deadline
+        if not self._moments and wanted and not is_late:
+            info = self._video.info
+            raise UndecodableError(
+                f"None of {len(wanted)} frames of the {info.codec} pictures of this {info.format} "
+                "file can be decoded; get a complete copy or convert it to H.264."
+            )
+        # A frame that was not asked for stands in for a damaged one.
+        missing = sorted(wanted - seen)[len(seen - wanted) :]
+        reason = Reason.TIMED_OUT if is_late else Reason.UNDECODABLE
+        for index in missing:
+            time_s = float(self._video.times_s[index])
+            self._moments[index] = _Moment(time_s, (), (), reason)
+
+    def closer_looks(self) -> list[int]:
+        """Frames worth a second look: round the most suspicious moments of who is not found fake.
+
+        Each look reaches from the sample before the moment to the one after it.
+        """
+        moments, people = self._people()
+        if len(moments) < 2:
+            return []
+        spacing_s = float(np.median(np.diff([moment.time_s for _, moment in moments])))
+        suspects: list[tuple[float, float]] = []
+        for person in people:
+            track = self._judge(moments, person)
+            is_coarse = spacing_s > FINE_S or track.reason is Reason.FEW_FRAMES
+            if track.verdict in (Verdict.LIKELY_FAKE, Verdict.NOT_ANALYSED) or not is_coarse:
+                continue
+            for moment, face in person:
+                prediction = moments[moment][1].faces[face].prediction
+                if prediction is not None and prediction.p_fake > 0.5:
+                    suspects.append((prediction.p_fake, moments[moment][1].time_s))
+        looks: list[float] = []
+        for _, time_s in sorted(suspects, reverse=True):
+            if all(abs(time_s - other) >= 2 * spacing_s for other in looks):
+                looks.append(time_s)
+        return [
+            int(index)
+            for time_s in looks[:CLOSER_LOOKS]
+            for index in self._video.between(time_s - spacing_s, time_s + spacing_s, CLOSER_FRAMES)
+        ]
+
+    def report(
+        self, path: str | None, model: ModelIdentity, timings_ms: Mapping[str, float]
+    ) -> VideoReport:
+        """Judge every person, and the video by its people."""
+        moments, people = self._people()
+        tracks = tuple(self._judge(moments, person) for person in people)
+        number_of = {sighting: n for n, person in enumerate(people) for sighting in person}
+        frames = tuple(
+            FrameReport(
+                index=index,
+                time_s=moment.time_s,
+                faces=moment.faces,
+                tracks=tuple(number_of[position, face] for face in range(len(moment.faces))),
+                reason=moment.reason,
+            )
+            for position, (index, moment) in enumerate(moments)
+        )
+        decider = headline(tracks)
+        info = self._video.info
+        return VideoReport(
+            path=path,
+            sha256=info.sha256,
+            verdict=Verdict.NOT_ANALYSED if decider is None else tracks[decider].verdict,
+            reason=_reason(tracks, frames, decider),
+            tracks=tracks,
+            frames=frames,
+            headline_track=decider,
+            coverage=_coverage(frames, info.duration_s),
+            width=info.width,
+            height=info.height,
+            format=info.format,
+            codec=info.codec,
+            method=self._method,
+            model=model,
+            timings_ms=timings_ms,
+            detail=self._cut_short(),
+        )
+
+    def _people(self) -> tuple[list[tuple[int, _Moment]], list[list[tuple[int, int]]]]:
+        """The moments in order, and for each person the (moment, face) positions."""
+        moments = sorted(self._moments.items())
+        places = [(m, f) for m, (_, moment) in enumerate(moments) for f in range(len(moment.faces))]
+        sightings = [
+            Sighting(
+                frame=m,
+                time_s=moments[m][1].time_s,
+                box=moments[m][1].faces[f].face.box,
+                descriptor=moments[m][1].descriptors[f],
+            )
+            for m, f in places
+        ]
+        return moments, [[places[i] for i in members] for members in link(sightings)]
+
+    def _judge(
+        self, moments: Sequence[tuple[int, _Moment]], person: Sequence[tuple[int, int]]
+    ) -> TrackReport:
+        return judge(
+            [moments[m][1].faces[f] for m, f in person],
+            [moments[m][1].time_s for m, _ in person],
+            n_sampled=sum(moment.reason not in UNSEEN for _, moment in moments),
+            verdict_of=self._verdict_of,
+            calibration=self._calibration,
+            method=self._method,
+        )
+
+    def _cut_short(self) -> str | None:
+        info = self._video.info
+        if info.duration_s - info.filled_s <= max(1.0, 0.02 * info.duration_s):
+            return None
+        return (
+            f"The file declares {info.duration_s:.1f} seconds, but its pictures end after "
+            f"{info.filled_s:.1f}; get a complete copy."
+        )
+
+
+def _reason(
+    tracks: Sequence[TrackReport], frames: Sequence[FrameReport], decider: int | None
+) -> Reason | None:
+    if decider is not None:
+        if tracks[decider].reason is not None:
+            return tracks[decider].reason
+        is_partial = any(
+            track.reason is not Reason.DOUBTFUL_FACE
+            and (track.verdict is Verdict.NOT_ANALYSED or track.verdict is Verdict.INCONCLUSIVE)
+            for track in tracks
+        )
+        return Reason.SOME_FACES_NOT_ANALYSED if is_partial else None
+    if tracks:
+        return tracks[0].reason
+    seen = [frame.reason for frame in frames if frame.reason not in UNSEEN]
+    return seen[0] if seen else frames[0].reason
+
+
+def _coverage(frames: Sequence[FrameReport], duration_s: float) -> Coverage:
+    rejected = Counter(frame.reason.value for frame in frames if frame.reason is not None)
+    return Coverage(
+        duration_s=duration_s,
+        analysed_share=analysed_share(
+            [frame.time_s for frame in frames if frame.reason is None], duration_s
+        ),
+        sampled=len(frames),
+        decoded=sum(frame.reason not in UNSEEN for frame in frames),
+        with_face=sum(bool(frame.faces) for frame in frames),
+        scored=sum(frame.reason is None for frame in frames),
+        rejected=dict(rejected),
+    )

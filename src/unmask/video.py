@@ -1,0 +1,477 @@
+"""Stage 1 for videos: a file -> upright RGB frames with their times. Every limit lives here.
+
+A file is read twice from start to end, and nothing of it is kept. The first pass notes when each
+frame is shown and where the key frames are, which needs no decoding. The second decodes: it jumps
+to the last key frame before each sample and leaves out the frames on which no other depends.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import math
+import re
+import tempfile
+import time
+from array import array
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, cast
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Discard, Disposition
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from unmask.errors import TooLargeError, UndecodableError, UnreadableError, UnsupportedFormatError
+from unmask.types import Frame, Image
+
+__all__ = ["Video", "VideoInfo", "recognise"]
+
+MAX_BYTES = 200 * 1024 * 1024
+MAX_DURATION_S = 2 * 60 * 60.0
+MAX_SIDE_PX = 8192
+STILL_S = 1.0
+"""A frame shown longer is a pause or a jump of the clock; sampling counts it as this long."""
+
+DEMUXERS = {"MP4": "mp4", "MOV": "mp4", "MKV": "matroska", "WEBM": "matroska", "AVI": "avi"}
+EXPECTED = "Expected an MP4, MOV, AVI, MKV or WebM video"
+CODEC_NAMES = {
+    "mp4": rb"stsd.{12}(\w{4})",
+    "matroska": rb"V_[A-Z0-9_/]+",
+    "avi": rb"vids(\w{4})",
+}
+HEAD_BYTES = 64
+SPOOL_BYTES = 8 * 1024 * 1024
+COVER = Disposition.attached_pic | Disposition.timed_thumbnails
+
+Indices = NDArray[np.intp]
+"""Frame numbers in the order the frames are shown, ascending."""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInfo:
+    """What is known of a video before it is analysed.
+
+    `width` and `height` are px of the upright picture. `filled_s` is how long the `n_frames` that
+    are there last; `duration_s` is what the file declares, or that where it is longer.
+    """
+
+    format: str
+    codec: str
+    width: int
+    height: int
+    duration_s: float
+    filled_s: float
+    n_frames: int
+    sha256: str
+    n_bytes: int
+
+
+def recognise(head: bytes) -> str | None:
+    """The video format of a file by its first 64 bytes, or None where it is none of ours."""
+    if head[:4] == b"\x1a\x45\xdf\xa3":
+        return "WEBM" if b"webm" in head[:HEAD_BYTES] else "MKV"
+    if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
+        return "AVI"
+    if head[4:8] == b"ftyp":
+        # AVIF and HEIC pictures live in the same boxes as MP4; their first brand tells.
+        if head[8:12] in (b"avif", b"avis", b"mif1", b"msf1") or head[8:11] in (b"hei", b"hev"):
+            return None
+        return "MOV" if head[8:12] == b"qt  " else "MP4"
+    return "MOV" if head[4:8] in (b"moov", b"mdat", b"wide", b"free", b"skip") else None
+
+
+class Video:
+    """An open video, to be used in a `with` block.
+
+    `info` describes it; `times_s` (n_frames,) float64 says when each frame is shown.
+
+    Raises:
+        InputError: the file cannot be read, exceeds a limit, or holds no pictures to decode.
+    """
+
+    def __init__(
+        self,
+        source: str | Path | bytes | BinaryIO,
+        *,
+        max_bytes: int = MAX_BYTES,
+        max_duration_s: float = MAX_DURATION_S,
+        max_side_px: int = MAX_SIDE_PX,
+        threads: int = 0,
+    ) -> None:
+        self._max_side_px = max_side_px
+        self._threads = threads
+        self._file, self._owned = _open(source, max_bytes)
+        try:
+            head = self._file.read(HEAD_BYTES)
+            if not head:
+                raise UndecodableError("The file is empty (0 bytes); get a complete copy.")
+            kind = recognise(head)
+            if kind is None:
+                raise UnsupportedFormatError(
+                    f"{EXPECTED}; by its content the file is none of them, whatever its name says."
+                )
+            self._format = kind
+            self.info = self._inspect(max_duration_s)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Video:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file, unless it came open."""
+        if self._owned:
+            self._file.close()
+
+    def spread(self, n: int) -> Indices:
+        """`n` frames spread over the whole duration by time; all frames where there are fewer."""
+        return self._spread(0, len(self.times_s), n)
+
+    def between(self, start_s: float, end_s: float, n: int) -> Indices:
+        """`n` frames spread over a part of the duration."""
+        first, last = np.searchsorted(self.times_s, (start_s, end_s))
+        return self._spread(int(first), int(last), n)
+
+    def every(self, step: int, *, max_frames: int) -> Indices:
+        """The specification's rule: each `step`-th frame from the first, `max_frames` at most."""
+        return np.arange(0, len(self.times_s), step, dtype=np.intp)[:max_frames]
+
+    def _spread(self, first: int, last: int, n: int) -> Indices:
+        if last - first <= n:
+            return np.arange(first, last, dtype=np.intp)
+        shown_s = np.diff(self.times_s[first:last])
+        shown_s = np.minimum(np.append(shown_s, np.median(shown_s)), STILL_S)
+        clock = np.cumsum(shown_s) if shown_s.any() else np.arange(1.0, last - first + 1)
+        targets = (np.arange(n) + 0.5) / n * clock[-1]
+        return first + np.unique(np.searchsorted(clock, targets, side="right"))
+
+    def frames(self, indices: Iterable[int], *, deadline: float = math.inf) -> Iterator[Frame]:
+        """Decode the frames of these numbers, in the order of the file.
+
+        The next sound frame stands in for a damaged one; where there is none, fewer frames come.
+        Ends early at `deadline`, a time of `time.monotonic`.
+        """
+        runs = deque(self._index.runs({int(index) for index in indices}))
+        with self._opened() as (container, stream):
+            decoder = _Decoder(stream, self._index)
+            for number, packet in enumerate(_packets(container, stream)):
+                if time.monotonic() > deadline or not (runs or decoder.pending):
+                    return
+                if runs and number == runs[0].start:
+                    yield from map(self._frame, decoder.drain())
+                    decoder.restart(runs.popleft())
+                if decoder.pending:
+                    yield from map(self._frame, decoder.feed(number, packet))
+            yield from map(self._frame, decoder.drain())
+
+    def _frame(self, found: tuple[int, VideoFrame]) -> Frame:
+        index, picture = found
+        return Frame(_upright(picture), index, float(self.times_s[index]))
+
+    def _inspect(self, max_duration_s: float) -> VideoInfo:
+        """The first pass, then one frame, which proves that the codec can be decoded."""
+        n_bytes, sha256 = _digest(self._file)
+        with self._opened() as (container, stream):
+            codec = stream.codec_context.codec.canonical_name
+            width, height = stream.codec_context.width, stream.codec_context.height
+            if max(width, height) > self._max_side_px:
+                raise TooLargeError(
+                    f"At most {self._max_side_px} pixels a side are read, the video has "
+                    f"{width} x {height}; make it smaller."
+                )
+            declared_s = _declared_s(stream)
+            _check_duration(declared_s, max_duration_s)
+            self._index = _Index(_packets(container, stream), is_avi=self._format == "AVI")
+            origin_s = (container.start_time or 0) / av.time_base
+            tick = cast(Fraction, stream.time_base)
+        if not len(self._index.times):
+            raise UndecodableError(
+                f"The {self._format} file has not one {codec} frame; get a complete copy."
+            )
+        self.times_s = np.maximum(self._index.times * float(tick) - origin_s, 0.0)
+        steps_s = np.diff(self.times_s)
+        filled_s = float(self.times_s[-1] + (np.median(steps_s) if len(steps_s) else 0.0))
+        _check_duration(filled_s, max_duration_s)
+        first = next(self.frames([0]), None)
+        if first is not None:
+            height, width = first.pixels.shape[:2]
+        return VideoInfo(
+            format=self._format,
+            codec=codec,
+            width=width,
+            height=height,
+            duration_s=max(declared_s, filled_s),
+            filled_s=filled_s,
+            n_frames=len(self.times_s),
+            sha256=sha256,
+            n_bytes=n_bytes,
+        )
+
+    @contextmanager
+    def _opened(self) -> Iterator[tuple[InputContainer, VideoStream]]:
+        """The container and its picture stream, from the start."""
+        self._file.seek(0)
+        try:
+            # The demuxer is named and no protocol allowed: a playlist cannot pose as a video, nor
+            # a video reach another file.
+            container = av.open(
+                self._file,
+                "r",
+                format=DEMUXERS[self._format],
+                options={"protocol_whitelist": "none"},
+                metadata_errors="replace",
+            )
+        except av.FFmpegError as error:
+            raise UndecodableError(
+                f"The file begins as {self._format} but is damaged or cut short; "
+                "get a complete copy."
+            ) from error
+        with container:
+            pictures = [s for s in container.streams.video if not s.disposition & COVER]
+            if not pictures:
+                raise UnsupportedFormatError(
+                    f"{EXPECTED}; this {self._format} file has no pictures, only sound."
+                )
+            stream = pictures[0]
+            for other in container.streams:
+                if other is not stream:
+                    other.discard = Discard.all
+            if stream.codec_context is None:
+                raise UnsupportedFormatError(
+                    f"The pictures of this {self._format} file are in the codec "
+                    f"{_codec_name(self._file, self._format)}, which cannot be decoded here; "
+                    "convert it to H.264."
+                )
+            stream.thread_type = "AUTO"
+            stream.thread_count = self._threads
+            # Frames may be larger than the header says.
+            stream.codec_context.options = {"max_pixels": str(self._max_side_px**2)}
+            yield container, stream
+
+
+@dataclass(slots=True)
+class _Run:
+    """Frames to decode in one go, from the key frame that is packet number `start`."""
+
+    start: int
+    indices: list[int]
+
+
+class _Index:
+    """When the frame of each packet is shown, and which packets are key frames.
+
+    `times` (n,) int64 ticks, ascending; `packets` (n,) the packet of each frame. AVI may know only
+    the order of its packets, not when their frames are shown: then frames `is_counted`.
+    """
+
+    def __init__(self, packets: Iterable[Packet[VideoStream]], *, is_avi: bool) -> None:
+        ticks = array("q")
+        self._keys: list[int] = []
+        is_counted = False
+        for number, packet in enumerate(packets):
+            if packet.is_keyframe:
+                self._keys.append(number)
+            if packet.pts is None:
+                is_counted = True
+            known = (packet.pts, packet.dts, ticks[-1] + 1 if ticks else 0)
+            ticks.append(next(tick for tick in known if tick is not None))
+        self._ticks = np.frombuffer(ticks, np.int64) if ticks else np.empty(0, np.int64)
+        order = np.argsort(self._ticks, kind="stable")
+        self.is_counted = is_counted or (is_avi and bool((np.diff(self._ticks) > 0).all()))
+        self.times = self._ticks[order]
+        self.packets = np.arange(len(order)) if self.is_counted else order
+
+    def at(self, tick: int | None) -> int | None:
+        """The frame that is shown at a tick."""
+        if tick is None:
+            return None
+        index = int(np.searchsorted(self.times, tick))
+        return index if index < len(self.times) and self.times[index] == tick else None
+
+    def is_key(self, index: int) -> bool:
+        return int(self.packets[index]) in self._keys
+
+    def runs(self, indices: set[int]) -> list[_Run]:
+        """What to decode for these frames, in the order of the file."""
+        runs: list[_Run] = []
+        last = -1
+        for start, packet, index in sorted((*self._span(i), i) for i in indices):
+            if runs and start <= last:
+                runs[-1].indices.append(index)
+            else:
+                runs.append(_Run(start, [index]))
+            last = max(last, packet)
+        return runs
+
+    def _span(self, index: int) -> tuple[int, int]:
+        """The packets, first and last, without which a frame cannot be decoded."""
+        packet = int(self.packets[index])
+        first = bisect_right(self._keys, packet) - 1
+        while first > 0 and self._leads(packet, self._keys[first]):
+            first -= 1
+        return (self._keys[first] if first >= 0 else 0), packet
+
+    def _leads(self, number: int, key: int) -> bool:
+        """Whether a packet is shown before the key frame that it follows in the file.
+
+        It then needs the key frame before that one as well.
+        """
+        ticks = self._ticks
+        return not self.is_counted and bool(ticks[number] < ticks[key])
+
+
+class _Decoder:
+    """Decodes a run and picks the frames that are `pending`, by their number."""
+
+    def __init__(self, stream: VideoStream, index: _Index) -> None:
+        self.pending: list[int] = []
+        self._codec = stream.codec_context
+        self._index = index
+        self._count = 0
+        self._is_broken = False
+        # Other decoders read this only once, or have no such frames.
+        self._can_skip = stream.codec_context.name in ("h264", "hevc") and not index.is_counted
+
+    def restart(self, run: _Run) -> None:
+        self._codec.flush_buffers()
+        self._is_broken = False
+        self.pending = sorted(run.indices)
+        self._needed = {int(self._index.packets[index]) for index in run.indices}
+        self._count = run.start
+
+    def feed(self, number: int, packet: Packet[VideoStream]) -> Iterator[tuple[int, VideoFrame]]:
+        if self._can_skip:
+            self._codec.skip_frame = "DEFAULT" if number in self._needed else "NONREF"
+        return self._pick(packet)
+
+    def drain(self) -> Iterator[tuple[int, VideoFrame]]:
+        """What the decoder still holds back for reordering."""
+        return self._pick(None) if self.pending else iter(())
+
+    def _pick(self, packet: Packet[VideoStream] | None) -> Iterator[tuple[int, VideoFrame]]:
+        try:
+            pictures = self._codec.decode(packet)
+        except av.FFmpegError:
+            # The decoder would fill the hole with what it saw before, up to the next key frame.
+            self._is_broken = True
+            return
+        for picture in pictures:
+            index = self._count if self._index.is_counted else self._index.at(picture.pts)
+            self._count += 1
+            if index is None or picture.is_corrupt:
+                continue
+            self._is_broken &= not self._index.is_key(index)
+            if self._is_broken:
+                continue
+            if self.pending and index >= self.pending[0]:
+                self.pending = [waiting for waiting in self.pending if waiting > index]
+                yield index, picture
+
+
+def _open(source: str | Path | bytes | BinaryIO, max_bytes: int) -> tuple[BinaryIO, bool]:
+    """A seekable file at its start, within the limit, and whether it is ours to close."""
+    if isinstance(source, bytes):
+        file: BinaryIO = io.BytesIO(source)
+        owned = True
+    elif isinstance(source, str | Path):
+        try:
+            file = Path(source).open("rb")  # noqa: SIM115
+        # A path with a null byte is a ValueError.
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise UnreadableError(f"Cannot read {source}: {reason}; expected a video.") from error
+        owned = True
+    elif source.seekable():
+        file, owned = source, False
+    else:
+        # MP4 may keep its table of contents at the end, so a stream has to be stored first.
+        file, owned = _store(source, max_bytes), True
+    n_bytes = file.seek(0, io.SEEK_END)
+    if n_bytes > max_bytes:
+        if owned:
+            file.close()
+        raise TooLargeError(
+            f"At most {max_bytes:,} bytes are read, the file has more; cut the video."
+        )
+    file.seek(0)
+    return file, owned
+
+
+def _store(stream: BinaryIO, max_bytes: int) -> BinaryIO:
+    """A stream as a temporary file, read until just beyond the limit."""
+    file = cast(BinaryIO, tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES))  # noqa: SIM115
+    while file.tell() <= max_bytes and (chunk := stream.read(1024 * 1024)):
+        file.write(chunk)
+    return file
+
+
+def _codec_name(file: BinaryIO, kind: str) -> str:
+    """What the file itself calls the codec of its pictures, for one that FFmpeg does not know."""
+    file.seek(0)
+    head = file.read(SPOOL_BYTES)
+    file.seek(max(0, file.seek(0, io.SEEK_END) - SPOOL_BYTES))
+    names = re.findall(CODEC_NAMES[DEMUXERS[kind]], head + file.read(), re.DOTALL)
+    return repr(names[0].decode("latin-1")) if names else "unknown"
+
+
+def _digest(file: BinaryIO) -> tuple[int, str]:
+    file.seek(0)
+    sha256 = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+    return file.seek(0, io.SEEK_END), sha256
+
+
+def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
+    """The packets of a stream, up to where the file ends or breaks off."""
+    try:
+        for packet in container.demux(stream):
+            if packet.size:
+                yield packet
+    except av.FFmpegError:
+        return
+
+
+def _declared_s(stream: VideoStream) -> float:
+    """How long the pictures last by the file's own account; 0 where it gives none."""
+    if stream.duration is not None:
+        return float(stream.duration * cast(Fraction, stream.time_base))
+    hours, minutes, seconds = (["0", "0", *stream.metadata.get("DURATION", "0").split(":")])[-3:]
+    try:
+        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    except ValueError:
+        return 0.0
+
+
+def _check_duration(duration_s: float, max_duration_s: float) -> None:
+    if duration_s > max_duration_s:
+        raise TooLargeError(
+            f"At most {max_duration_s / 60:.0f} minutes are read, the video lasts "
+            f"{duration_s / 60:.0f}; cut the video."
+        )
+
+
+def _upright(picture: VideoFrame) -> Image:
+    """RGB, turned by the rotation that its file asks for."""
+    pixels = cast(Image, picture.to_ndarray(format="rgb24"))
+    turns = round(picture.rotation / 90) % 4
+    return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
