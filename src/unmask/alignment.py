@@ -119,10 +119,9 @@ def _share_outside(inverse: NDArray[np.float64], size: int, width: int, height: 
 def _region(image: Image, x1: int, y1: int, x2: int, y2: int) -> Image:
     """`image[y1:y2, x1:x2]`, continued by reflection where it reaches beyond the image."""
     height, width = image.shape[:2]
-    rows, columns = _reflected(y1, y2, height), _reflected(x1, x2, width)
     if x1 >= 0 and y1 >= 0 and x2 <= width and y2 <= height:
         return image[y1:y2, x1:x2]
-    return image[rows[:, None], columns]
+    return image[_reflected(y1, y2, height)[:, None], _reflected(x1, x2, width)]
 
 
 def _reflected(start: int, end: int, length: int) -> NDArray[np.intp]:

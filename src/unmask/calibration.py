@@ -5,8 +5,8 @@ The same functions fit the constants and apply them, so that what was measured i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from unmask.types import Verdict
 
 __all__ = [
     "calibrate",
+    "check_calibration",
     "decide",
     "fit_calibration",
     "fit_isotonic",
@@ -48,6 +49,22 @@ def calibrate(logits: Scores | float, calibration: Mapping[str, Any]) -> NDArray
         points = calibration["logits"], calibration["probabilities"]
         return np.asarray(np.interp(z, *points), np.float64)
     raise ModelError(f"The model card's calibration method is {method!r}.")
+
+
+def check_calibration(calibration: Mapping[str, Any]) -> None:
+    """Refuse constants that do not turn rising logits into rising probabilities.
+
+    Raises:
+        ModelError: an unknown method, a missing or unusable constant, or a falling curve.
+    """
+    try:
+        p = calibrate(np.linspace(-30, 30, 601), calibration)
+    except (KeyError, TypeError, ValueError) as error:
+        message = f"The model card's calibration lacks or cannot use {error}"
+        raise ModelError(f"{message}: {dict(calibration)}.") from error
+    if not (np.diff(p) >= 0).all() or not 0 <= p[0] < p[-1] <= 1:
+        message = "The model card's calibration does not rise from 0 towards 1"
+        raise ModelError(f"{message}: {dict(calibration)}.")
 
 
 def decide(p_fake: float, thresholds: Mapping[str, float]) -> Verdict:
@@ -104,19 +121,40 @@ def fit_platt(logits: Scores, is_fake: NDArray[np.bool_]) -> dict[str, Any]:
 
 
 def fit_isotonic(logits: Scores, is_fake: NDArray[np.bool_]) -> dict[str, Any]:
-    """Pool adjacent violators (Ayer et al. 1955); each pool is smoothed by one of each class."""
-    order = np.argsort(logits, kind="stable")
-    pools: list[list[float]] = []  # fakes, count, sum of logits
-    for z, y in zip(np.asarray(logits)[order], np.asarray(is_fake)[order], strict=True):
-        pools.append([float(y), 1.0, float(z)])
-        while len(pools) > 1 and pools[-2][0] * pools[-1][1] >= pools[-1][0] * pools[-2][1]:
-            last = pools.pop()
-            pools[-1] = [a + b for a, b in zip(pools[-1], last, strict=True)]
+    """Pool adjacent violators (Ayer et al. 1955); each pool is smoothed by one of each class.
+
+    Pools whose smoothed shares are out of order are pooled again, so that a lone outlier cannot
+    lift everything above it.
+    """
+    z, place = np.unique(np.asarray(logits, np.float64), return_inverse=True)
+    n, fakes = np.bincount(place), np.bincount(place, is_fake)
+    points = [_Pool(*values) for values in zip(fakes, n, z * n, strict=True)]
+    pools = _pooled(_pooled(points, smoothing=0), smoothing=1)
     return {
         "method": "isotonic",
-        "logits": [z / n for _, n, z in pools],
-        "probabilities": np.maximum.accumulate([(k + 1) / (n + 2) for k, n, _ in pools]).tolist(),
+        "logits": [float(pool.logits / pool.n) for pool in pools],
+        "probabilities": [float(pool.share(smoothing=1)) for pool in pools],
     }
+
+
+class _Pool(NamedTuple):
+    fakes: float
+    n: int
+    logits: float
+    """Their sum."""
+
+    def share(self, *, smoothing: int) -> float:
+        return (self.fakes + smoothing) / (self.n + 2 * smoothing)
+
+
+def _pooled(points: Iterable[_Pool], *, smoothing: int) -> list[_Pool]:
+    pools: list[_Pool] = []
+    for pool in points:
+        while pools and pools[-1].share(smoothing=smoothing) >= pool.share(smoothing=smoothing):
+            last = pools.pop()
+            pool = _Pool(last.fakes + pool.fakes, last.n + pool.n, last.logits + pool.logits)
+        pools.append(pool)
+    return pools
 
 
 def negative_log_likelihood(p_fake: Scores, is_fake: NDArray[np.bool_]) -> float:
@@ -126,17 +164,21 @@ def negative_log_likelihood(p_fake: Scores, is_fake: NDArray[np.bool_]) -> float
 
 
 def threshold_at_false_alarms(p_fake: Scores, is_fake: NDArray[np.bool_], rate: float) -> float:
-    """The lowest threshold that at most `rate` of the genuine samples reach."""
+    """The lowest threshold that at most `rate` of the genuine samples reach; 0 without any."""
     genuine = np.sort(np.asarray(p_fake)[~np.asarray(is_fake)])
     allowed = int(np.floor(rate * len(genuine)))
+    if allowed >= len(genuine):
+        return 0.0
     highest_quiet = genuine[len(genuine) - allowed - 1]
     return float(min(1.0, np.nextafter(highest_quiet, 2.0)))
 
 
 def threshold_at_misses(p_fake: Scores, is_fake: NDArray[np.bool_], rate: float) -> float:
-    """The highest threshold that at most `rate` of the fakes stay at or below."""
+    """The highest threshold that at most `rate` of the fakes stay at or below; 1 without any."""
     fakes = np.sort(np.asarray(p_fake)[np.asarray(is_fake)])
     allowed = int(np.floor(rate * len(fakes)))
+    if allowed >= len(fakes):
+        return 1.0
     return float(max(0.0, np.nextafter(fakes[allowed], -1.0)))
 
 

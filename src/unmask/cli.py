@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Iterable, Iterator
@@ -18,7 +19,7 @@ from unmask.errors import ConfigurationError, DataError, UnmaskError
 if TYPE_CHECKING:
     from unmask.detector import Detector
     from unmask.evaluation import Outcome, Scorer
-    from unmask.types import Image, ImageReport
+    from unmask.types import Heatmap, Image, ImageReport
 
 __all__ = ["app", "main"]
 
@@ -50,12 +51,15 @@ COLOURS = {
 
 def main() -> None:
     """Run a command; an error of Unmask is one line and a status, never a stack trace."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a file's name may be in no encoding at all
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except (ConfigurationError, DataError) as error:
         err.print(f"unmask: {error}", markup=False)
         sys.exit(WRONG_USAGE)
-    except UnmaskError as error:
+    except (UnmaskError, OSError) as error:  # a full disk, a folder that may not be written
         err.print(f"unmask: {error}", markup=False)
         sys.exit(FAILED)
 
@@ -72,22 +76,31 @@ def detect(
     """Judge pictures. Exit status: 0 all analysed, 3 some not, 2 wrong usage, 1 failed."""
     if colormap not in ("jet", "viridis"):
         raise ConfigurationError(f"--colormap {colormap}: expected jet or viridis")
-    if heatmap_dir is not None:
-        heatmap_dir.mkdir(parents=True, exist_ok=True)
     files = list(_expand(paths))
     if not files:
         raise ConfigurationError("no picture in " + ", ".join(map(str, paths)))
+    if heatmap_dir is not None:
+        try:
+            heatmap_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            message = f"--heatmap-dir {heatmap_dir}: {error.strerror}; expected a folder"
+            raise ConfigurationError(message) from error
+    from unmask.report import to_dict
+
     detector = _detector()
     complete = True
-    for number, path in enumerate(files):
-        report = _detect(detector, path, heatmap_dir, colormap, number)
+    reports = detector.images(files, heatmaps=heatmap_dir is not None)
+    for number, (path, report) in enumerate(zip(files, reports, strict=True)):
         complete &= report.verdict != "not_analysed"
         if as_json:
-            from unmask.report import to_dict
-
             print(json.dumps(to_dict(report)), flush=True)  # noqa: T201 (the command's result)
         else:
             _print(report)
+        maps = [face.heatmap for face in report.faces if face.heatmap is not None]
+        if heatmap_dir is not None and maps:
+            # The number keeps apart files of the same name from different folders.
+            target = heatmap_dir / f"{number:04d}-{path.stem}.jpg"
+            _write_overlay(detector.read(path).pixels, maps, target, colormap)
     raise typer.Exit(ALL_ANALYSED if complete else SOME_NOT_ANALYSED)
 
 
@@ -292,32 +305,22 @@ def _expand(paths: Iterable[Path]) -> Iterator[Path]:
     """Files as they are named; of a folder, every picture below it, by name."""
     for path in paths:
         if path.is_dir():
-            yield from sorted(p for p in path.rglob("*") if p.suffix.lower() in PICTURES)
+            yield from sorted(p for p in path.rglob("*") if _is_picture(p))
         else:
             yield path
 
 
-def _detect(
-    detector: Detector, path: Path, heatmap_dir: Path | None, colormap: Any, number: int
-) -> ImageReport:
-    from unmask.errors import InputError
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in PICTURES and not path.is_dir()
 
-    try:
-        picture = detector.read(path)
-        report = detector.image(picture, heatmaps=heatmap_dir is not None, path=str(path))
-    except InputError as error:
-        return detector.refusal(path, error)
-    maps = [face.heatmap for face in report.faces if face.heatmap is not None]
-    if heatmap_dir is not None and maps:
-        import PIL.Image
 
-        from unmask.heatmap import overlay
+def _write_overlay(image: Image, maps: list[Heatmap], target: Path, colormap: Any) -> None:
+    import PIL.Image
 
-        # The number keeps apart files of the same name from different folders.
-        target = heatmap_dir / f"{number:04d}-{path.stem}.jpg"
-        shown = overlay(picture.pixels, maps, colormap=colormap)
-        PIL.Image.fromarray(shown).save(target, quality=92)
-    return report
+    from unmask.heatmap import overlay
+
+    shown = overlay(image, maps, colormap=colormap)
+    PIL.Image.fromarray(shown).save(target, quality=92)
 
 
 def _print(report: ImageReport) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from unmask import media
 from unmask.alignment import align
-from unmask.calibration import calibrate, decide
+from unmask.calibration import calibrate, check_calibration, decide
 from unmask.errors import InputError, ModelError
 from unmask.faces import FaceDetector
 from unmask.heatmap import heatmap
@@ -280,6 +280,7 @@ class Detector:
         if self.card.spectrum_id != SPECTRUM_ID:
             message = f"The model was trained on the spectrum {self.card.spectrum_id!r}, this"
             raise ModelError(f"{message} version computes {SPECTRUM_ID!r}; export it anew.")
+        check_calibration(self.card.calibration)
         samples = self._network.golden()
         predictions = self.crops([crop for crop, _ in samples])
         for (_, expected), prediction in zip(samples, predictions, strict=True):

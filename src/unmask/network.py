@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, cast, get_type_hints
+from typing import Any, cast, get_origin, get_type_hints
 
 import numpy as np
 import onnxruntime
@@ -30,6 +30,10 @@ __all__ = ["CARD_KEY", "CHECKSUMS", "GOLDEN_TOLERANCE", "Network", "NetworkOutpu
 
 CARD_KEY = "unmask.card"
 CHECKSUMS = "SHA256SUMS"
+OUTPUTS = ["logits", "cam", "ablated"]
+RULES = ("min_face_px", "min_sharpness", "max_yaw", "max_truncated")
+"""The limits a card must state; what they mean stands in `quality`."""
+
 SHIPPED = "unmask-xception.onnx"
 GOLDEN_TOLERANCE = 0.02
 """Largest accepted difference of a golden logit: processors round differently, models do not."""
@@ -59,7 +63,11 @@ class Network:
         self.identity, self.card, self._session = _load(file, threads)
 
     def run(self, crops: Sequence[Image], spectra: Sequence[Spectrum]) -> NetworkOutput:
-        """Score N crops `(S, S, 3)` uint8 RGB with their spectra, S as the card says."""
+        """Score N crops `(S, S, 3)` uint8 RGB with their spectra, S as the card says.
+
+        Raises:
+            ModelError: a score is not a finite number.
+        """
         size = self.card.input_size
         if not crops:
             empty = np.empty(0, np.float32)
@@ -71,17 +79,24 @@ class Network:
         feed = {"crops": np.stack(crops), "spectra": np.stack([s.vector for s in spectra])}
         logits, cams, ablated = cast(list[NDArray[np.float32]], self._session.run(OUTPUTS, feed))
         margin = logits[:, 1] - logits[:, 0]
+        if not np.isfinite(margin).all():
+            raise ModelError(f"The model gave {margin.tolist()}, expected finite logits.")
         return NetworkOutput(margin, cams, margin[:, None] - ablated)
 
     def golden(self) -> list[tuple[Image, float]]:
-        """The card's golden samples: each a crop and its known logit."""
-        return [
-            (_decode_png(sample["png"], self.card), float(sample["logit"]))
-            for sample in self.card.golden
-        ]
+        """The card's golden samples: each a crop and its known logit.
 
-
-OUTPUTS = ["logits", "cam", "ablated"]
+        Raises:
+            ModelError: a sample is not as `unmask export` writes it.
+        """
+        try:
+            return [
+                (_decode_png(sample["png"], self.card.input_size), float(sample["logit"]))
+                for sample in self.card.golden
+            ]
+        except (KeyError, TypeError, ValueError, OSError) as error:
+            message = "A golden sample of the model card cannot be read"
+            raise ModelError(f"{message}: {type(error).__name__} {error}.") from error
 
 
 def _load(
@@ -105,17 +120,32 @@ def _load(
     if text is None:
         raise ModelError(f"{path} has no model card; only files made by unmask export are run.")
     card = parse_card(text)
-    names = [output.name for output in session.get_outputs()]
-    if names != OUTPUTS:
-        raise ModelError(f"{path} has the outputs {names}, expected {OUTPUTS}.")
+    inputs = {one.name: [one.type, *one.shape[1:]] for one in session.get_inputs()}
+    size = card.input_size
+    expected = {"crops": ["tensor(uint8)", size, size, 3], "spectra": ["tensor(float)", 512]}
+    if inputs != expected:
+        raise ModelError(f"{path} has the inputs {inputs}, expected {expected}.")
+    outputs = [output.name for output in session.get_outputs()]
+    if outputs != OUTPUTS:
+        raise ModelError(f"{path} has the outputs {outputs}, expected {OUTPUTS}.")
     return ModelIdentity(card.name, card.version, sha256), card, session
+
+
+JSON_TYPES: dict[Any, tuple[type, ...]] = {
+    str: (str,),
+    int: (int,),
+    float: (int, float),
+    tuple: (list,),
+    Mapping: (dict,),
+}
+"""What JSON has for each kind of a card's fields."""
 
 
 def _check_sum(path: Path, sha256: str) -> None:
     sums = path.parent / CHECKSUMS
     try:
         lines = [line.split() for line in sums.read_text().splitlines()]
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         message = f"The model {path.name} needs its checksum in {sums}, which cannot be read;"
         raise ModelError(f"{message} unmask export writes it.") from error
     known = {name: digest for digest, name in (line for line in lines if len(line) == 2)}
@@ -141,13 +171,11 @@ def parse_card(text: str) -> ModelCard:
         given = values.keys() if isinstance(values, dict) else set()
         wrong = sorted(names ^ given)
         raise ModelError(f"The model card lacks or does not know: {', '.join(wrong)}.")
-    kinds: dict[str, Any] = get_type_hints(ModelCard)
-    for name, kind in kinds.items():
-        value = values[name]
-        accepted = {str: (str,), int: (int,), float: (int, float)}.get(kind, (dict, list))
-        if not isinstance(value, accepted):
+    for name, kind in get_type_hints(ModelCard).items():
+        accepted = JSON_TYPES[get_origin(kind) or kind]
+        if type(values[name]) not in accepted:
             wanted = " or ".join(kind.__name__ for kind in accepted)
-            raise ModelError(f"The model card's {name} is {value!r}, expected {wanted}.")
+            raise ModelError(f"The model card's {name} is {values[name]!r}, expected {wanted}.")
     for name in ("branches", "classes", "golden"):
         values[name] = tuple(values[name])
     card = ModelCard(**values)
@@ -158,6 +186,13 @@ def parse_card(text: str) -> ModelCard:
 def _check_card(card: ModelCard) -> None:
     if card.classes != ("real", "fake"):
         raise ModelError(f"The model's classes are {card.classes}, expected ('real', 'fake').")
+    if card.input_size < 64 or card.input_size % 8:
+        message = f"The model card's input_size is {card.input_size}"
+        raise ModelError(f"{message}, expected a multiple of 8 from 64 on.")
+    if not 0 < card.crop_margin < math.inf:
+        raise ModelError(f"The model card's crop_margin is {card.crop_margin}, expected above 0.")
+    for rule in RULES:
+        _number(card.quality_rules, rule)
     low, high = _number(card.thresholds, "likely_real"), _number(card.thresholds, "likely_fake")
     if not 0 <= low <= high <= 1:
         raise ModelError(f"The model's thresholds {low} and {high} are not in order within 0 to 1.")
@@ -167,14 +202,14 @@ def _check_card(card: ModelCard) -> None:
 
 def _number(values: Mapping[str, Any], name: str) -> float:
     value = values.get(name)
-    if not isinstance(value, int | float) or not math.isfinite(value):
-        raise ModelError(f"The model card's threshold {name} is {value!r}, expected a number.")
+    if type(value) not in JSON_TYPES[float] or not math.isfinite(value):
+        raise ModelError(f"The model card's {name} is {value!r}, expected a number.")
     return float(value)
 
 
-def _decode_png(text: str, card: ModelCard) -> Image:
+def _decode_png(text: str, size: int) -> Image:
     with PIL.Image.open(io.BytesIO(base64.b64decode(text)), formats=["PNG"]) as picture:
         pixels: Image = np.asarray(picture.convert("RGB"))
-    if pixels.shape != (card.input_size, card.input_size, 3):
-        raise ModelError(f"A golden sample of the card is {pixels.shape}.")
+    if pixels.shape != (size, size, 3):
+        raise ValueError(f"expected {size} x {size} px, got {pixels.shape}")
     return pixels

@@ -7,6 +7,7 @@ Below the least size a face is not scored at all; the other limits make a verdic
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -34,16 +35,7 @@ def assess(
         Reason.EXTREME_POSE: measured.yaw > rules["max_yaw"],
         Reason.TRUNCATED: measured.truncated > rules["max_truncated"],
     }
-    reasons = tuple(reason for reason, is_broken in broken.items() if is_broken)
-    return Quality(
-        measured.face_px,
-        measured.sharpness,
-        measured.yaw,
-        measured.roll_deg,
-        measured.truncated,
-        measured.jpeg_quality,
-        reasons,
-    )
+    return replace(measured, reasons=tuple(name for name, is_broken in broken.items() if is_broken))
 
 
 def is_too_small(face: Face, rules: Mapping[str, float]) -> bool:

@@ -37,7 +37,12 @@ def describe(crop: FaceCrop | Image) -> Spectrum:
     8x8 blocks: log deviation, skewness, log kurtosis and log mean magnitude of each of the 63 AC
     coefficients, and 4 values of the whole. Log is the natural logarithm throughout.
     """
-    grey = _luma(crop.pixels if isinstance(crop, FaceCrop) else crop)
+    pixels = crop.pixels if isinstance(crop, FaceCrop) else crop
+    size = len(pixels)
+    if pixels.shape != (size, size, 3) or pixels.dtype != np.uint8 or size % 8 or size < 64:
+        got = f"{pixels.shape} {pixels.dtype}"
+        raise ValueError(f"expected (S, S, 3) uint8 RGB, S a multiple of 8 from 64 on, not {got}")
+    grey = _luma(pixels)
     return Spectrum(np.concatenate([_fft_features(grey), _dct_features(grey)]))
 
 
