@@ -74,8 +74,9 @@ class TrainingConfig:
     augmentation: Augmentation = field(default_factory=Augmentation)
     stage1: Stage = field(default_factory=Stage)
     stage2: Stage = field(
-        default_factory=lambda: Stage(epochs=35, train_from="block10", learning_rate=1e-4)
+        default_factory=lambda: Stage(epochs=35, train_from="block9", learning_rate=1e-4)
     )
+    """`block9` here is Keras' block 10: the last three middle blocks and the exit flow learn."""
     validation_limit: int = 0
     """Most pictures of each class and source that validate an epoch; 0: all."""
     precision: Literal["bfloat16", "float32"] = "bfloat16"
@@ -87,10 +88,15 @@ class TrainingConfig:
             if stage.train_from is not None and stage.train_from not in BLOCKS:
                 message = f"{name}.train_from is {stage.train_from!r}; it is one of {BLOCKS}"
                 raise ConfigurationError(message)
+            if stage.epochs and not (stage.steps_per_epoch or self.batch.plain):
+                message = f"without plain pictures {name} needs steps_per_epoch"
+                raise ConfigurationError(message)
         for source, count in (*self.batch.plain.items(), *self.batch.blended.items()):
             if count <= 0 or count % 2:
                 message = f"batch: {source!r} has {count} pictures; an even number is needed"
                 raise ConfigurationError(message)
+        if not self.batch.size:
+            raise ConfigurationError("batch: neither plain nor blended pictures are asked for")
         if self.input_size % 32:
             raise ConfigurationError(f"input_size {self.input_size} is not a multiple of 32")
 
@@ -104,9 +110,11 @@ def load_config(path: Path | None = None, overrides: tuple[str, ...] = ()) -> Tr
     tree: dict[str, Any] = {}
     if path is not None:
         try:
-            tree = tomllib.loads(path.read_text())
+            tree = tomllib.loads(path.read_text("utf-8"))
         except OSError as error:
             raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise ConfigurationError(f"{path} is not UTF-8 text, so no TOML file") from error
         except tomllib.TOMLDecodeError as error:
             raise ConfigurationError(f"{path} is not valid TOML: {error}") from error
     for override in overrides:
@@ -117,6 +125,8 @@ def load_config(path: Path | None = None, overrides: tuple[str, ...] = ()) -> Tr
         *parents, leaf = key.split(".")
         for parent in parents:
             branch = branch.setdefault(parent, {})
+            if not isinstance(branch, dict):
+                raise ConfigurationError(f"--set {override!r}: {parent!r} is a value, not a table")
         branch[leaf] = _parse(text)
     return _overlaid(TrainingConfig(), tree, "")
 

@@ -14,14 +14,14 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import PIL.Image
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from unmask import media
 from unmask.alignment import crop_affine, warp, whole_affine
-from unmask.errors import DataError
+from unmask.errors import DataError, InputError
 from unmask.spectrum import describe
 from unmask.training.augment import degrade
 from unmask.training.blend import FaceMesh, Points, blend_faces, self_blend
@@ -51,7 +51,8 @@ def read_rows(manifest: Path, *, splits: Sequence[str]) -> list[Row]:
     """The rows of a prepared manifest (`unmask prepare`) that belong to `splits`.
 
     Raises:
-        DataError: the manifest cannot be read, or has no row of these splits.
+        DataError: the manifest cannot be read, has no row of these splits, a label that is neither
+            real nor fake, or names files that do not exist.
     """
     rows = []
     try:
@@ -59,6 +60,11 @@ def read_rows(manifest: Path, *, splits: Sequence[str]) -> list[Row]:
             for record in csv.DictReader(file):
                 if record["split"] not in splits:
                     continue
+                if record["label"] not in ("real", "fake"):
+                    message = (
+                        f"{record['path']} has the label {record['label']!r}, not real or fake"
+                    )
+                    raise DataError(f"{manifest}: {message}")
                 text = record["landmarks"]
                 points = np.array(text.split(), np.float32).reshape(5, 2) if text else None
                 rows.append(
@@ -75,11 +81,15 @@ def read_rows(manifest: Path, *, splits: Sequence[str]) -> list[Row]:
                 )
     except OSError as error:
         raise DataError(f"{manifest} cannot be read: {error.strerror}") from error
-    except (KeyError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         message = f"{manifest} is no prepared manifest ({error}); make one with unmask prepare"
         raise DataError(message) from error
     if not rows:
         raise DataError(f"{manifest} has no row of split {' or '.join(splits)}")
+    missing = [row.path for row in rows if not row.path.is_file()]
+    if missing:
+        message = f"{len(missing)} of {len(rows)} files do not exist, the first: {missing[0]}"
+        raise DataError(f"{manifest}: {message}")
     return rows
 
 
@@ -114,38 +124,40 @@ class Draw:
     pool: str
 
 
+def _of(source: str, rows: Sequence[Row]) -> list[Row]:
+    return [row for row in rows if source in ("*", row.source)]
+
+
 class TrainingDataset(Dataset[Sample]):
     """Batches balanced by class and by source; index it with (step, place in the batch)."""
 
     def __init__(self, rows: Sequence[Row], config: TrainingConfig, *, stage: int) -> None:
         self.config, self.stage = config, stage
-        self._pools: dict[tuple[str, bool], list[Row]] = {}
-        for source in {*config.batch.plain, *config.batch.blended}:
-            for is_fake in (False, True):
-                pool = [
-                    row
-                    for row in rows
-                    if row.is_fake == is_fake
-                    and (source == "*" or row.source == source)
-                    # Raw material is no example of a genuine picture: see `BatchMix`.
-                    and (source != "*" or row.split != "blend-source")
-                ]
-                self._pools[source, is_fake] = pool
+        self._plain = {
+            # Raw material of blends is no example of a genuine picture: see `BatchMix`.
+            (source, is_fake): [
+                row
+                for row in _of(source, rows)
+                if row.is_fake == is_fake and row.split != "blend-source"
+            ]
+            for source in config.batch.plain
+            for is_fake in (False, True)
+        }
+        self._genuine = {
+            source: [r for r in _of(source, rows) if not r.is_fake and r.landmarks is not None]
+            for source in config.batch.blended
+        }
         self._check()
         self._layout = self._lay_out()
-        self._mesh: FaceMesh | None = None
-        self._order = lru_cache(maxsize=64)(self._shuffled)
 
     def _check(self) -> None:
-        for source in self.config.batch.plain:
-            for is_fake, name in ((False, "real"), (True, "fake")):
-                if not self._pools[source, is_fake]:
-                    raise DataError(f"source {source!r} has no {name} picture to train on")
-        for source in self.config.batch.blended:
-            usable = [r for r in self._pools[source, False] if r.landmarks is not None]
-            if not usable:
+        for (source, is_fake), pool in self._plain.items():
+            if not pool:
+                name = "fake" if is_fake else "real"
+                raise DataError(f"source {source!r} has no {name} picture to train on")
+        for source, pool in self._genuine.items():
+            if not pool:
                 raise DataError(f"source {source!r} has no genuine face to blend")
-            self._pools[source, False] = usable
 
     def _lay_out(self) -> list[tuple[str, bool, bool, int, int]]:
         """Per place of a batch: source, is_fake, paired, its number, and how many share a step."""
@@ -162,20 +174,20 @@ class TrainingDataset(Dataset[Sample]):
     def steps_per_epoch(self) -> int:
         """Steps until every plain picture was drawn once."""
         return max(
-            math.ceil(2 * len(self._pools[source, fake]) / count)
-            for source, count in self.config.batch.plain.items()
-            for fake in (False, True)
+            math.ceil(2 * len(pool) / self.config.batch.plain[source])
+            for (source, _), pool in self._plain.items()
         )
 
-    def _shuffled(self, source: str, is_fake: bool, paired: bool, lap: int) -> NDArray[np.intp]:
-        key = (self.config.seed, self.stage, *source.encode(), int(is_fake), int(paired), lap)
-        return np.random.default_rng(key).permutation(len(self._pools[source, is_fake]))
+    def _pool(self, source: str, is_fake: bool, paired: bool) -> list[Row]:
+        return self._genuine[source] if paired else self._plain[source, is_fake]
 
     def draw(self, step: int, place: int) -> Draw:
         source, is_fake, paired, number, per_step = self._layout[place]
-        pool = self._pools[source, is_fake]
+        pool = self._pool(source, is_fake, paired)
         lap, position = divmod(step * per_step + number, len(pool))
-        row = pool[self._order(source, is_fake, paired, lap)[position]]
+        kind = (*source.encode(), int(is_fake), int(paired))
+        order = _shuffled((self.config.seed, self.stage, *kind, lap), len(pool))
+        row = pool[order[position]]
         # Places come in twos: genuine at the even one, and if paired its blend at the odd one.
         key = place - place % 2 if paired else place
         return Draw(
@@ -229,7 +241,7 @@ class TrainingDataset(Dataset[Sample]):
 
     def _look_alike(self, draw: Draw, rng: np.random.Generator) -> Row:
         """Of 40 other people of the same source, the one whose landmarks fit best."""
-        pool = self._pools[draw.pool, False]
+        pool = self._genuine[draw.pool]
         others = [pool[i] for i in rng.integers(0, len(pool), 40)]
         others = [o for o in others if o.identity != draw.row.identity or not o.identity]
         others = [o for o in others if o.path != draw.row.path] or [draw.row]
@@ -238,12 +250,21 @@ class TrainingDataset(Dataset[Sample]):
 
     def _mesh_points(self, row: Row, image: Image) -> Points:
         """The face mesh of a row in px of its image."""
-        if self._mesh is None:
-            self._mesh = FaceMesh()
         affine = crop_affine(_face(row), size=FaceMesh.INPUT, margin=FaceMesh.MARGIN)
-        points = self._mesh.points(warp(image, affine, FaceMesh.INPUT).pixels)
+        points = _mesh().points(warp(image, affine, FaceMesh.INPUT).pixels)
         inverse = np.linalg.inv(affine[:, :2])
         return ((points - affine[:, 2]) @ inverse.T).astype(np.float32)
+
+
+# Caches of the process, not of the data set, which is sent to the loader's own processes.
+@lru_cache(maxsize=64)
+def _shuffled(seed: tuple[int, ...], n: int) -> NDArray[np.intp]:
+    return np.random.default_rng(seed).permutation(n)
+
+
+@lru_cache(maxsize=1)
+def _mesh() -> FaceMesh:
+    return FaceMesh()
 
 
 def base_affine(row: Row, image: Image, config: TrainingConfig, *, whole: bool = False) -> Affine:
@@ -271,10 +292,10 @@ def _through(affine: Affine, points: NDArray[np.float32]) -> Points:
 
 def _read(path: Path) -> Image:
     try:
-        with PIL.Image.open(path) as picture:
-            return np.asarray(picture.convert("RGB"))
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error}") from error
+        return media.read(path).pixels
+    except InputError as error:
+        message = f"{path} cannot be read: {error}"
+        raise DataError(f"{message} Or leave it out: prepare the manifest again.") from error
 
 
 def _sample(pixels: Image, is_fake: bool) -> Sample:

@@ -29,7 +29,7 @@ from unmask.calibration import (
     threshold_at_false_alarms,
     threshold_at_misses,
 )
-from unmask.errors import DataError, ModelError
+from unmask.errors import DataError, ModelError, UnmaskError
 from unmask.faces import FaceDetector
 from unmask.network import CARD_KEY, CHECKSUMS
 from unmask.spectrum import SPECTRUM_ID, describe
@@ -109,7 +109,7 @@ def export(
     helper.set_model_props(model, {CARD_KEY: json.dumps(card)})
     data = model.SerializeToString()
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(data)
+    _write(target, data)
     _write_checksum(target, data)
     return card
 
@@ -201,7 +201,13 @@ def _validation_logits(
     """Fake-minus-real logits of split `val`, cut as in serving, by the exported graph."""
     rows = read_rows(manifest, splits=("val",))
     crop = TrainingConfig(input_size=config["input_size"], crop_margin=config["crop_margin"])
-    dataset = CropDataset([row for row in rows if row.landmarks is not None], crop)
+    rows = [row for row in rows if row.landmarks is not None]
+    for source in sorted({row.source for row in rows}):
+        # Thresholds hold per source, so each needs faces of both kinds.
+        if len({row.is_fake for row in rows if row.source == source}) < 2:
+            message = f"split val lacks genuine or fake faces of source {source!r}"
+            raise DataError(f"{manifest}: {message}; calibration needs both")
+    dataset = CropDataset(rows, crop)
     logits, labels = [], []
     for crops, spectra, batch in torch.utils.data.DataLoader(dataset, batch_size=16, num_workers=1):
         feed = {"crops": crops.permute(0, 2, 3, 1).numpy(), "spectra": spectra.numpy()}
@@ -209,13 +215,8 @@ def _validation_logits(
         logits.append(output[:, 1] - output[:, 0])
         labels.append(batch.numpy())
     is_fake = np.concatenate(labels).astype(bool)
-    if is_fake.all() or not is_fake.any():
-        raise DataError(f"{manifest}: split val needs genuine and fake faces to calibrate on")
-    return (
-        np.concatenate(logits).astype(np.float64),
-        is_fake,
-        np.array([row.source for row in dataset.rows]),
-    )
+    sources = np.array([row.source for row in dataset.rows])
+    return np.concatenate(logits).astype(np.float64), is_fake, sources
 
 
 def _thresholds(
@@ -272,9 +273,21 @@ def _golden(
     }
 
 
+def _write(target: Path, data: bytes) -> None:
+    """Write whole or not at all."""
+    temporary = target.with_suffix(".part")
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(target)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise UnmaskError(f"{target} could not be written: {error.strerror}") from error
+
+
 def _write_checksum(target: Path, data: bytes) -> None:
     sums = target.parent / CHECKSUMS
     lines = sums.read_text().splitlines() if sums.exists() else []
     lines = [line for line in lines if line.split()[1:] != [target.name]]
     lines.append(f"{hashlib.sha256(data).hexdigest()}  {target.name}")
-    sums.write_text("\n".join(sorted(lines, key=lambda line: line.split()[1])) + "\n")
+    lines.sort(key=lambda line: line.split()[1])
+    _write(sums, "".join(f"{line}\n" for line in lines).encode())

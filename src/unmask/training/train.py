@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import os
+import pickle
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ import torch
 import torch.distributed as distributed
 import torch.nn.functional as F  # noqa: N812 (torch's own convention)
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
@@ -32,8 +34,8 @@ Progress = Callable[[dict[str, Any]], None]
 """Called after each step and each epoch with what happened; see `metrics.jsonl`."""
 
 STAGES = ("stage1", "stage2")
-N_STATISTICS = 1024
-"""Pictures that the constants of the spectrum are taken from."""
+N_STATISTICS, N_FEATURE_STATISTICS = 1024, 256
+"""Pictures that the constants of the spectrum, and the mean features, are taken from."""
 
 
 def train(
@@ -58,11 +60,14 @@ def train(
     rank, world = _join_processes()
     rows = read_rows(manifest, splits=("train", "blend-source"))
     validation = _limited(read_rows(manifest, splits=("val",)), config)
-    for name in ("real", "fake"):
-        if not any(row.is_fake == (name == "fake") for row in validation):
-            raise DataError(f"{manifest} has no {name} picture in split val")
+    _check_validation(validation, manifest)
     datasets = [TrainingDataset(rows, config, stage=i) for i in range(len(STAGES))]
-    _claim(run, config)
+    if len(datasets[0]) < 2 * world:
+        message = f"a batch of {len(datasets[0])} pictures is too small for {world} processes"
+        raise ConfigurationError(f"{message}; each takes whole pairs of real and fake")
+    if rank == 0:
+        _claim(run, config)
+    _wait(world)
 
     torch.manual_seed(config.seed)
     network = FusionNetwork(config.branches, live_batch_norm=config.live_batch_norm)
@@ -84,11 +89,13 @@ def train(
         )
         trainer.run_to_the_end(resumed)
         # Whatever the last epoch was, the next stage and the export go on from the best.
+        _wait(world)
         network.load_state_dict(_require(run / f"best-{name}.pt")["network"])
     best = run / "best.pt"
     if rank == 0:
         _fit_feature_mean(network, datasets[-1])
         _write(best, {"network": network.state_dict(), "config": dataclasses.asdict(config)})
+    _wait(world)
     return best
 
 
@@ -157,18 +164,23 @@ class _StageTrainer:
                 break
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        places = range(self.rank, len(self.dataset), self.world)
+        # Pairs stay together: each process sees as many genuine pictures as fakes.
+        places = [p for p in range(len(self.dataset)) if p // 2 % self.world == self.rank]
         if self.step and self.epochs_since_auc >= self.stage.stop_patience:
-            return iter(())
+            return
         batches = [
             [(step, place) for place in places] for step in range(self.step, self.total_steps)
         ]
-        return iter(
+        yield from _loaded(
             DataLoader(self.dataset, batch_sampler=batches, num_workers=self.config.workers)
         )
 
     def _learn(self, crops: Tensor, spectra: Tensor, labels: Tensor) -> float:
         self.network.train()
+        for module in self.network.trunk.modules():
+            # What is frozen keeps its statistics, also where the rest has live ones.
+            if isinstance(module, nn.BatchNorm2d) and not module.weight.requires_grad:
+                module.eval()
         # Dropout depends on the step alone, so that a resumed run drops the same units.
         torch.manual_seed(hash((self.config.seed, self.index, self.step, self.rank)) % 2**63)
         for group, peak in zip(self.optimizer.param_groups, self.peaks, strict=True):
@@ -177,11 +189,13 @@ class _StageTrainer:
         crops = crops.to(device, memory_format=torch.channels_last)
         with _autocast(self.config):
             logits = self.network(crops, spectra.to(device))
-            loss = F.cross_entropy(logits.float(), labels.to(device))
+            loss = F.cross_entropy(logits.float(), labels.to(device), reduction="sum")
+            # The mean over processes of this is the mean over the whole batch.
+            loss = loss * (self.world / len(self.dataset))
         value = float(loss.detach())
         if not math.isfinite(value):
-            message = f"the loss is {value} at step {self.step}; lower the learning rate"
-            raise UnmaskError(f"{message} and resume: {self.run} holds the last good checkpoint")
+            message = f"the loss is {value} at step {self.step} of {STAGES[self.index]}"
+            raise UnmaskError(f"{message}; begin a new run with a lower learning rate")
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         _share_gradients(self.trained, self.world)
@@ -205,11 +219,10 @@ class _StageTrainer:
             logits, labels = predict(self.network, self.validation, self.config)
             scores = logits[:, FAKE] - logits[:, REAL]
             sources = np.array([row.source for row in self.validation])
-            aucs = {}
-            for source in sorted(set(sources)):
-                value = _auc(scores[sources == source], labels[sources == source])
-                if value is not None:
-                    aucs[str(source)] = value
+            aucs = {
+                str(source): _auc(scores[sources == source], labels[sources == source])
+                for source in np.unique(sources)
+            }
             auc = float(np.mean(list(aucs.values())))
             loss = float(F.cross_entropy(torch.from_numpy(logits), torch.from_numpy(labels)))
             self.epochs_since_auc += 1
@@ -290,8 +303,7 @@ class _Log:
             lines = []
         else:
             last = checkpoint["stage"] + 1, checkpoint["counters"]["step"]
-            entries = [json.loads(line) for line in lines]
-            lines = [json.dumps(e) for e in entries if (e["stage"], e["step"]) <= last]
+            lines = [line for line in lines if _is_before(line, last)]
         path.write_text("".join(f"{line}\n" for line in lines))
 
     def step(self, **entry: Any) -> None:
@@ -302,9 +314,22 @@ class _Log:
 
     def _write(self, entry: dict[str, Any]) -> None:
         if self.is_writer:
-            with self.path.open("a") as file:
-                file.write(json.dumps(entry) + "\n")
+            try:
+                with self.path.open("a") as file:
+                    file.write(json.dumps(entry) + "\n")
+            except OSError as error:
+                message = f"{self.path} could not be written ({error.strerror})"
+                raise UnmaskError(f"{message}; free some space and start again") from error
             self.progress(entry)
+
+
+def _is_before(line: str, last: tuple[int, int]) -> bool:
+    """Whether an entry of `metrics.jsonl` is part of the checkpoint; one cut short is not."""
+    try:
+        entry = json.loads(line)
+    except json.JSONDecodeError:
+        return False
+    return (entry["stage"], entry["step"]) <= last
 
 
 def predict(
@@ -315,11 +340,19 @@ def predict(
     network.eval()
     logits, labels = [], []
     with torch.inference_mode(), _autocast(config):
-        for crops, spectra, batch_labels in loader:
+        for crops, spectra, batch_labels in _loaded(loader):
             crops = crops.to(_device(), memory_format=torch.channels_last)
             logits.append(network(crops, spectra.to(_device())).float().cpu().numpy())
             labels.append(batch_labels.numpy())
     return np.concatenate(logits), np.concatenate(labels)
+
+
+def _loaded(loader: DataLoader[Any]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    try:
+        yield from loader
+    except DataError as error:
+        # A worker's error arrives with its stack trace in the message.
+        raise DataError(str(error).rpartition("DataError: ")[2].strip()) from error
 
 
 def load_start(network: FusionNetwork, path: Path) -> None:
@@ -330,13 +363,19 @@ def load_start(network: FusionNetwork, path: Path) -> None:
     """
     if path.suffix == ".pt":
         _fill(network, _require(path)["network"], path)
-    else:
-        _fill(network.trunk, {k: v.float() for k, v in load_file(path).items()}, path)
+        return
+    try:
+        state = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{path} is no safetensors file: {error}") from error
+    _fill(network.trunk, {name: value.float() for name, value in state.items()}, path)
 
 
 def load_network(path: Path) -> tuple[FusionNetwork, dict[str, Any]]:
     """A trained network and its configuration, from `best.pt`."""
     state = _require(path)
+    if "config" not in state:
+        raise ModelError(f"{path} is a checkpoint on the way; the end of a run is its best.pt")
     network = FusionNetwork(
         state["config"]["branches"], live_batch_norm=state["config"]["live_batch_norm"]
     )
@@ -380,11 +419,19 @@ def _fit_spectrum(network: FusionNetwork, dataset: TrainingDataset) -> None:
 def _fit_feature_mean(network: FusionNetwork, dataset: TrainingDataset) -> None:
     """What the trunk says on average: the picture's part of an answer is measured against it."""
     network.eval()
-    places = [(i // len(dataset), i % len(dataset)) for i in range(256)]
+    places = [(i // len(dataset), i % len(dataset)) for i in range(N_FEATURE_STATISTICS)]
     crops = torch.stack([dataset[place][0] for place in places])
     with torch.inference_mode():
         pooled = [network.pooled(part.to(_device())).mean(dim=0) for part in crops.split(32)]
     network.feature_mean.copy_(torch.stack(pooled).mean(dim=0))
+
+
+def _check_validation(rows: Sequence[Row], manifest: Path) -> None:
+    """Each source must show both classes: the AUC that selects the weights is taken per source."""
+    for source in sorted({row.source for row in rows}):
+        for name in ("real", "fake"):
+            if not any(row.source == source and row.is_fake == (name == "fake") for row in rows):
+                raise DataError(f"{manifest}: split val has no {name} picture of source {source!r}")
 
 
 def _limited(rows: Sequence[Row], config: TrainingConfig) -> list[Row]:
@@ -401,11 +448,9 @@ def _limited(rows: Sequence[Row], config: TrainingConfig) -> list[Row]:
     return kept
 
 
-def _auc(scores: NDArray[np.float32], labels: NDArray[np.int64]) -> float | None:
-    """The probability that a fake scores above a genuine picture; None with one class only."""
+def _auc(scores: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
+    """The probability that a fake scores above a genuine picture, ties counting half."""
     fake, real = scores[labels == FAKE], np.sort(scores[labels == REAL])
-    if not len(fake) or not len(real):
-        return None
     below = np.searchsorted(real, fake, "left") + np.searchsorted(real, fake, "right")
     return float(below.mean() / (2 * len(real)))
 
@@ -426,6 +471,12 @@ def _join_processes() -> tuple[int, int]:
     if not distributed.is_initialized():
         distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
     return distributed.get_rank(), distributed.get_world_size()
+
+
+def _wait(world: int) -> None:
+    """Until every process is here: what the first one writes, the others read."""
+    if world > 1:
+        distributed.barrier()
 
 
 def _share_gradients(parameters: Sequence[nn.Parameter], world: int) -> None:
@@ -461,7 +512,16 @@ def _write(path: Path, state: dict[str, Any]) -> None:
 
 
 def _load(path: Path) -> dict[str, Any] | None:
-    return torch.load(path, weights_only=True) if path.exists() else None
+    if not path.exists():
+        return None
+    try:
+        state = torch.load(path, weights_only=True, map_location="cpu")
+    # What torch raises depends on which byte is wrong.
+    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+        raise ModelError(f"{path} is damaged, or no checkpoint: {error}") from error
+    if not isinstance(state, dict) or not isinstance(state.get("network"), dict):
+        raise ModelError(f"{path} is no checkpoint of unmask train: it has no network")
+    return state
 
 
 def _require(path: Path) -> dict[str, Any]:
