@@ -201,7 +201,7 @@ def _check_card(card: ModelCard) -> None:
 
 
 def _number(values: Mapping[str, Any], name: str) -> float:
-    value = values.get(name)
+    value: Any = values.get(name)
     if type(value) not in JSON_TYPES[float] or not math.isfinite(value):
         raise ModelError(f"The model card's {name} is {value!r}, expected a number.")
     return float(value)
