@@ -31,7 +31,8 @@ types: .venv/dev web/node_modules  ## the page's types from the API's own docume
 		print(json.dumps(openapi_document()))' > web/openapi.json
 	$(NPM) run types
 
-figures: .venv/dev  ## rewrite the figures of the documents from docs/results
+figures: .venv/dev  ## rewrite the figures of the documents from docs/results, and the verdicts
+	$(BIN)/python scripts/readme_verdicts.py
 	$(BIN)/python -m unmask.evaluation.tables README.md docs/*.md
 
 .venv/core: pyproject.toml hatch_build.py $(PAGE)
