@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import io
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
+from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
+import PIL.Image
 import pytest
 
 from unmask.detector import Detector
+from unmask.network import CARD_KEY, CHECKSUMS, SHIPPED
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -26,6 +33,41 @@ def detector() -> Detector:
 def astronaut() -> bytes:
     """A photo of one face, public domain."""
     return (EXAMPLES / "astronaut.jpg").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def landscape() -> bytes:
+    """A drawn picture without a face: sky over a meadow."""
+    pixels = np.zeros((240, 320, 3), np.uint8)
+    pixels[:120] = (120, 170, 230)
+    pixels[120:] = (60, 140, 50)
+    file = io.BytesIO()
+    PIL.Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.fixture(scope="session")
+def card(detector: Detector) -> dict[str, Any]:
+    """The shipped model's card as it stands in the file."""
+    return json.loads(json.dumps(dataclasses.asdict(detector.card)))
+
+
+@pytest.fixture
+def with_card(tmp_path: Path) -> Callable[[dict[str, Any] | None], Path]:
+    """Writes the shipped model with another card, or with none, and the checksum it then has."""
+
+    def write(card: dict[str, Any] | None) -> Path:
+        shipped = Path(str(files("unmask.weights").joinpath(SHIPPED))).read_bytes()
+        model = b"".join(field for number, field in _fields(shipped) if number != METADATA)
+        if card is not None:
+            entry = _field(1, CARD_KEY.encode()) + _field(2, json.dumps(card).encode())
+            model += _field(METADATA, entry)
+        path = tmp_path / "altered.onnx"
+        path.write_bytes(model)
+        (tmp_path / CHECKSUMS).write_text(f"{hashlib.sha256(model).hexdigest()}  {path.name}\n")
+        return path
+
+    return write
 
 
 @pytest.fixture(scope="session")
@@ -72,3 +114,38 @@ def make_clip(
             output.mux(sound.encode(samples))
             output.mux(sound.encode(None))
     return buffer.getvalue()
+
+
+# An ONNX file is a protocol buffer: fields of a key (number and kind) and a value, one after the
+# other. Its metadata is field 14; to change it by hand spares the tests the onnx package.
+METADATA = 14
+
+
+def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:
+    """The number of each field of a message, and the field with its key."""
+    start = 0
+    while start < len(message):
+        key, end = _varint(message, start)
+        value, end = _varint(message, end)
+        if key & 7 == 2:  # text, bytes or a message, of this length
+            end += value
+        yield key >> 3, message[start:end]
+        start = end
+
+
+def _varint(message: bytes, start: int) -> tuple[int, int]:
+    value, shift = 0, 0
+    while True:
+        byte = message[start]
+        value |= (byte & 0x7F) << shift
+        start, shift = start + 1, shift + 7
+        if byte < 0x80:
+            return value, start
+
+
+def _field(number: int, value: bytes) -> bytes:
+    length, size = [], len(value)
+    while size >= 0x80:
+        length.append(size & 0x7F | 0x80)
+        size >>= 7
+    return bytes([number << 3 | 2, *length, size]) + value

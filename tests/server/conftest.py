@@ -3,8 +3,6 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 
-import numpy as np
-import PIL.Image
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -22,17 +20,6 @@ def app(detector: Detector) -> Flask:
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
     return app.test_client()
-
-
-@pytest.fixture(scope="session")
-def landscape() -> bytes:
-    """A drawn picture without a face: sky over a meadow."""
-    pixels = np.zeros((240, 320, 3), np.uint8)
-    pixels[:120] = (120, 170, 230)
-    pixels[120:] = (60, 140, 50)
-    file = io.BytesIO()
-    PIL.Image.fromarray(pixels).save(file, "PNG")
-    return file.getvalue()
 
 
 @pytest.fixture

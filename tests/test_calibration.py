@@ -1,0 +1,229 @@
+"""Calibration against scikit-learn, thresholds against what they promise."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy.special import expit
+from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+
+from unmask.calibration import (
+    calibrate,
+    check_calibration,
+    decide,
+    fit_calibration,
+    fit_isotonic,
+    fit_platt,
+    fit_temperature,
+    negative_log_likelihood,
+    threshold_at_false_alarms,
+    threshold_at_misses,
+)
+from unmask.errors import ModelError
+from unmask.types import Verdict
+
+
+def drawn(n: int, slope: float = 1, offset: float = 0) -> tuple[NDArray[np.float64], ...]:
+    """Logits whose true probability is sigmoid(slope z + offset), and labels drawn from it."""
+    rng = np.random.default_rng(n)
+    logits = rng.normal(0, 3, n)
+    return logits, rng.random(n) < expit(slope * logits + offset)
+
+
+# --- fits, against scikit-learn ---
+
+
+@pytest.mark.parametrize("slope", [0.3, 1, 2.5])
+def test_temperature_is_the_logistic_regression_without_an_offset(slope: float) -> None:
+    logits, is_fake = drawn(3000, slope)
+    fitted = LogisticRegression(C=np.inf, fit_intercept=False, tol=1e-8)
+    fitted.fit(logits[:, None], is_fake)
+    temperature = fit_temperature(logits, is_fake)["temperature"]
+    assert temperature == pytest.approx(1 / fitted.coef_[0, 0], rel=1e-3)
+    assert temperature == pytest.approx(1 / slope, rel=0.15)
+
+
+@pytest.mark.parametrize(("slope", "offset"), [(1, 0), (0.4, -1.5), (2, 3)])
+def test_platt_is_the_logistic_regression(slope: float, offset: float) -> None:
+    logits, is_fake = drawn(3000, slope, offset)
+    fitted = LogisticRegression(C=np.inf, tol=1e-8).fit(logits[:, None], is_fake)
+    ours = fit_platt(logits, is_fake)
+    assert ours["a"] == pytest.approx(fitted.coef_[0, 0], rel=1e-3)
+    assert ours["b"] == pytest.approx(fitted.intercept_[0], rel=1e-3, abs=1e-3)
+
+
+def test_platt_of_classes_that_do_not_overlap_stays_finite() -> None:
+    fitted = fit_platt(np.array([-2.0, -1, 1, 2]), np.array([False, False, True, True]))
+    assert all(math.isfinite(fitted[name]) for name in ("a", "b"))
+    assert (calibrate([-1, 1], fitted).round(3) == [0, 1]).all()
+
+
+def test_isotonic_is_near_scikit_learns_and_never_certain() -> None:
+    logits, is_fake = drawn(5000)
+    theirs = IsotonicRegression(out_of_bounds="clip").fit(logits, is_fake).predict(logits)
+    ours = calibrate(logits, fit_isotonic(logits, is_fake))
+    assert np.abs(ours - theirs).mean() < 0.02
+    assert 0 < ours.min() < ours.max() < 1
+    assert theirs.min() == 0  # what smoothing is for
+
+
+@given(
+    samples=st.lists(st.tuples(st.integers(-5, 5), st.booleans()), min_size=1, max_size=40),
+    seed=st.integers(0, 99),
+)
+def test_isotonic_rises_strictly_and_does_not_depend_on_order(
+    samples: list[tuple[int, bool]], seed: int
+) -> None:
+    order = np.random.default_rng(seed).permutation(len(samples))
+    logits = np.array([float(z) for z, _ in samples])
+    is_fake = np.array([y for _, y in samples])
+    fitted = fit_isotonic(logits, is_fake)
+    assert fit_isotonic(logits[order], is_fake[order]) == fitted
+    assert (np.diff(fitted["logits"]) > 0).all()
+    assert (np.diff(fitted["probabilities"]) > 0).all()
+    assert min(fitted["probabilities"]) > 0
+    assert max(fitted["probabilities"]) < 1
+
+
+def test_one_outlier_does_not_lift_every_probability_of_isotonic() -> None:
+    logits, is_fake = drawn(1000)
+    logits, is_fake = np.append(logits, [-50, -49]), np.append(is_fake, [False, True])
+    assert calibrate(logits, fit_isotonic(logits, is_fake)).min() < 0.05
+
+
+@pytest.mark.parametrize(
+    ("method", "true"),
+    [
+        ("temperature", lambda z: expit(z / 3)),
+        ("platt", lambda z: expit(z / 3 + 2)),
+        ("isotonic", lambda z: np.where(z < -1, 0.05, np.where(z < 3, 0.5, 0.97))),
+    ],
+)
+def test_the_method_that_fits_is_chosen(method: str, true: object) -> None:
+    rng = np.random.default_rng(4)
+    logits = rng.normal(0, 4, 4000)
+    is_fake = rng.random(4000) < true(logits)  # type: ignore[operator]
+    fitted = fit_calibration(logits, is_fake)
+    assert fitted["method"] == method
+    assert min(fitted["cross_validated_nll"], key=fitted["cross_validated_nll"].get) == method
+    assert np.abs(calibrate(logits, fitted) - true(logits)).mean() < 0.05  # type: ignore[operator]
+
+
+def test_likelihood_is_scikit_learns_log_loss() -> None:
+    logits, is_fake = drawn(200)
+    assert negative_log_likelihood(expit(logits), is_fake) == pytest.approx(
+        log_loss(is_fake, expit(logits))
+    )
+    assert math.isfinite(negative_log_likelihood(np.array([0.0, 1.0]), np.array([True, False])))
+
+
+# --- what is applied ---
+
+
+@given(logit=st.floats(-1e6, 1e6), temperature=st.floats(0.05, 20))
+def test_temperature_is_a_sigmoid_without_overflow(logit: float, temperature: float) -> None:
+    p = float(calibrate(logit, {"method": "temperature", "temperature": temperature}))
+    assert p == pytest.approx(expit(logit / temperature), abs=1e-12)
+
+
+def test_isotonic_is_linear_between_its_points_and_flat_beyond() -> None:
+    points = {"method": "isotonic", "logits": [-1, 1, 2], "probabilities": [0.1, 0.5, 0.9]}
+    assert calibrate([-9, -1, 0, 1.5, 9], points) == pytest.approx([0.1, 0.1, 0.3, 0.7, 0.9])
+
+
+def test_nothing_is_calibrated_to_nothing() -> None:
+    assert calibrate(np.empty(0), {"method": "temperature", "temperature": 1.0}).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    "calibration",
+    [
+        {},
+        {"method": "magic"},
+        {"method": "temperature"},
+        {"method": "temperature", "temperature": "hot"},
+        {"method": "temperature", "temperature": 0},
+        {"method": "temperature", "temperature": -1},
+        {"method": "temperature", "temperature": math.nan},
+        {"method": "platt", "a": 1},
+        {"method": "platt", "a": -1, "b": 0},
+        {"method": "platt", "a": 0, "b": 0},
+        {"method": "isotonic", "logits": [0, 1]},
+        {"method": "isotonic", "logits": [], "probabilities": []},
+        {"method": "isotonic", "logits": [0, 1], "probabilities": [0.9, 0.1]},
+        {"method": "isotonic", "logits": [0, 1], "probabilities": [0.1, 1.1]},
+        {"method": "isotonic", "logits": [0, 1], "probabilities": [0.1]},
+    ],
+    ids=str,
+)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_constants_that_do_not_rise_are_refused(calibration: dict[str, object]) -> None:
+    with pytest.raises(ModelError, match="calibration"):
+        check_calibration(calibration)
+
+
+@pytest.mark.parametrize("fit", [fit_temperature, fit_platt, fit_isotonic, fit_calibration])
+def test_every_fit_passes_the_check(fit: object) -> None:
+    check_calibration(fit(*drawn(500)))  # type: ignore[operator]
+
+
+# --- verdicts and thresholds ---
+
+THRESHOLDS = {"likely_real": 0.3, "likely_fake": 0.8}
+
+
+@pytest.mark.parametrize(
+    ("p_fake", "verdict"),
+    [
+        (0.0, Verdict.LIKELY_REAL),
+        (0.3, Verdict.LIKELY_REAL),
+        (np.nextafter(0.3, 1), Verdict.INCONCLUSIVE),
+        (0.5, Verdict.INCONCLUSIVE),
+        (np.nextafter(0.8, 0), Verdict.INCONCLUSIVE),
+        (0.8, Verdict.LIKELY_FAKE),
+        (1.0, Verdict.LIKELY_FAKE),
+    ],
+)
+def test_a9_the_thresholds_of_the_card_decide_and_a_tie_at_half_is_inconclusive(
+    p_fake: float, verdict: Verdict
+) -> None:
+    assert decide(p_fake, THRESHOLDS) is verdict
+
+
+scored = st.lists(
+    st.tuples(st.integers(1, 20).map(lambda n: n / 21), st.booleans()), min_size=1, max_size=60
+)
+
+
+@given(samples=scored, rate=st.floats(0, 1))
+def test_thresholds_keep_their_rates_and_could_not_be_bolder(
+    samples: list[tuple[float, bool]], rate: float
+) -> None:
+    p_fake, is_fake = np.array([p for p, _ in samples]), np.array([y for _, y in samples])
+    genuine, fakes = p_fake[~is_fake], p_fake[is_fake]
+    high = threshold_at_false_alarms(p_fake, is_fake, rate)
+    low = threshold_at_misses(p_fake, is_fake, rate)
+    assert (genuine >= high).sum() <= rate * len(genuine)
+    assert (fakes <= low).sum() <= rate * len(fakes)
+    if high > 0:
+        assert (genuine >= np.nextafter(high, 0)).sum() > rate * len(genuine) - 1e-9
+    if low < 1:
+        assert (fakes <= np.nextafter(low, 1)).sum() > rate * len(fakes) - 1e-9
+    assert 0 <= high <= 1
+    assert 0 <= low <= 1
+
+
+def test_one_false_alarm_in_a_hundred() -> None:
+    p_fake = np.arange(200) / 200
+    is_fake = np.zeros(200, bool)
+    threshold = threshold_at_false_alarms(p_fake, is_fake, 0.01)
+    assert (p_fake >= threshold).sum() == 2
+    assert threshold_at_misses(p_fake, ~is_fake, 0.05) < 10 / 200
+    assert (p_fake <= threshold_at_misses(p_fake, ~is_fake, 0.05)).sum() == 10
