@@ -76,8 +76,8 @@ def train(
     if checkpoint is None:
         if start is not None:
             load_start(network, start)
-        if start is None or start.suffix != ".pt":
-            _fit_spectrum(network, datasets[0])
+        # Also for a network that goes on: its pictures may come in another size or mixture now.
+        _fit_spectrum(network, datasets[0])
     log = _Log(run / "metrics.jsonl", progress, is_writer=rank == 0, checkpoint=checkpoint)
     for index, name in enumerate(STAGES):
         stage: Stage = getattr(config, name)
