@@ -8,18 +8,20 @@ import sys
 from pathlib import Path
 
 import pytest
+from flask import Flask
 
-from unmask.errors import ModelError
-from unmask.server import create_app, n_threads
+from unmask.errors import ConfigurationError, ModelError
+from unmask.server import create_app, n_threads, serve
 from unmask.settings import Settings
 
 SOURCES = Path(__file__).parents[2] / "src"
 
 SERVE = """
 import json, sys, threading, time, urllib.request
-from unmask.server import serve
-port = int(sys.argv[1])
-threading.Thread(target=serve, args=("127.0.0.1", port), daemon=True).start()
+from unmask.cli import main
+port = sys.argv[1]
+sys.argv = ["unmask", "serve", "--port", port]
+threading.Thread(target=main, daemon=True).start()
 for _ in range(1200):
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as response:
@@ -27,7 +29,7 @@ for _ in range(1200):
         break
     except OSError:
         time.sleep(0.1)
-loaded = [name for name in ("torch", "tensorflow", "typer") if name in sys.modules]
+loaded = [name for name in ("torch", "tensorflow") if name in sys.modules]
 print(json.dumps({"health": health, "server": server, "loaded": loaded}))
 """
 
@@ -45,13 +47,25 @@ def test_a_fresh_server_answers_and_never_imports_torch():
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    # Serving prints nothing of its own: the one line is the script's.
+    # Serving writes nothing to standard output: the one line is the script's.
     answer = json.loads(done.stdout)
     assert answer["health"]["model_loaded"] is True
     assert answer["loaded"] == []
     assert answer["server"] is None
-    [line] = [json.loads(line) for line in done.stderr.splitlines()]
+    said, logged = done.stderr.splitlines()
+    assert f"http://127.0.0.1:{port}" in said
+    line = json.loads(logged)
     assert (line["method"], line["path"], line["status"]) == ("GET", "/health", 200)
+
+
+def test_an_address_that_is_taken_is_told(monkeypatch):
+    monkeypatch.setattr("unmask.server.app.create_app", lambda _: Flask("test"))
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigurationError, match=f"127.0.0.1, port {port}"):
+            serve("127.0.0.1", port)
 
 
 def test_weights_that_cannot_be_trusted_stop_the_start(tmp_path):

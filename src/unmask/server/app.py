@@ -13,6 +13,7 @@ from flask_openapi.openapi import OpenAPI
 
 from unmask import __version__
 from unmask.detector import Detector
+from unmask.errors import ConfigurationError
 from unmask.server import page, problems, requestlog
 from unmask.server.admission import Admission
 from unmask.server.api import Service, api
@@ -56,23 +57,27 @@ def serve(host: str, port: int, settings: Settings | None = None) -> None:
     """Serve on `host` and `port` until interrupted; one process, one model in memory.
 
     Raises:
-        ConfigurationError: as `create_app`, or the address cannot be had.
+        ConfigurationError: as `create_app`, or the address is taken.
         ModelError: as `create_app`.
     """
     settings = settings or load_settings()
     app = create_app(settings)
     # Its warnings of a deep queue say what /ready and the 503 answers say better.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-    waitress.serve(
-        app,
-        host=host,
-        port=port,
-        threads=n_threads(settings),
-        ident=None,
-        max_request_body_size=max(settings.max_image_bytes, settings.max_batch_bytes)
-        + FORM_OVERHEAD_BYTES,
-        _quiet=True,
-    )
+    try:
+        server = waitress.create_server(
+            app,
+            host=host,
+            port=port,
+            threads=n_threads(settings),
+            ident=None,
+            max_request_body_size=max(settings.max_image_bytes, settings.max_batch_bytes)
+            + FORM_OVERHEAD_BYTES,
+        )
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigurationError(f"Cannot listen on {host}, port {port}: {reason}.") from error
+    server.run()
 
 
 def n_threads(settings: Settings) -> int:
