@@ -41,7 +41,7 @@ CLOSER_LOOKS = 2
 CLOSER_FRAMES = 12
 """In how many frames each."""
 
-FINE_S = 0.5
+FINE_S = 1.0
 """Samples this close leave nothing to look at more closely."""
 
 UNSEEN = (Reason.UNDECODABLE, Reason.TIMED_OUT)
