@@ -104,7 +104,7 @@ def contact_sheet(
         x, y = place % COLUMNS * TILE_PX, place // COLUMNS * (TILE_PX + BAR_PX)
         frame = pixels[index]
         sheet.paste(_tile(frame.pixels, box), (x, y))
-        text = f"person {track + 1}  {frame.time_s:.1f} s  {p_fake:.0%}"
+        text = f"person {track}  {frame.time_s:.1f} s  {p_fake:.0%}"
         draw.text((x + 4, y + TILE_PX + 4), text, fill="black", font=_font())
     return np.asarray(sheet)
 
@@ -117,7 +117,7 @@ class _Person:
         self.colour = COLOURS[track.verdict]
         verdict = track.verdict.value.replace("_", " ")
         chance = "" if track.p_fake is None else f" {track.p_fake:.0%}"
-        self.label = f"{number + 1}: {verdict}{chance}"
+        self.label = f"{number}: {verdict}{chance}"
         seen = [
             (frame.time_s, frame.faces[frame.tracks.index(number)].face.box)
             for frame in report.frames
