@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,7 +20,7 @@ from unmask.errors import ConfigurationError, DataError, UnmaskError
 if TYPE_CHECKING:
     from unmask.detector import Detector
     from unmask.evaluation import Outcome, Scorer
-    from unmask.types import Heatmap, Image, ImageReport
+    from unmask.types import Heatmap, Image, ImageReport, VideoReport
 
 __all__ = ["app", "main"]
 
@@ -39,7 +40,10 @@ PICTURES = {
     *(".jpg", ".jpeg", ".png", ".webp", ".avif", ".heic", ".heif"),
     *(".gif", ".bmp", ".tif", ".tiff"),
 }
+VIDEOS = {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm"}
 """Endings that are taken from a folder; a file that is named is taken whatever its ending."""
+
+METHODS = ("scan", "majority", "average", "weighted")
 
 COLOURS = {
     "likely_fake": "bold red",
@@ -66,19 +70,49 @@ def main() -> None:
 
 @app.command()
 def detect(
-    paths: Annotated[list[Path], typer.Argument(help="pictures, and folders of pictures")],
+    paths: Annotated[list[Path], typer.Argument(help="pictures, videos, and folders of them")],
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,
     heatmap_dir: Annotated[
         Path | None, typer.Option(help="write each picture with its heat maps here, as JPEG")
     ] = None,
     colormap: Annotated[str, typer.Option(help="of the heat maps: jet or viridis")] = "jet",
+    max_frames: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="of a video: over its whole length, and up to 24 more round suspicious moments",
+        ),
+    ] = 30,
+    every: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="of a video: from its start, one frame in so many, and no more than --max-frames",
+        ),
+    ] = None,
+    method: Annotated[
+        str, typer.Option(help="to judge a person in a video: " + ", ".join(METHODS))
+    ] = "scan",
+    render: Annotated[
+        Path | None, typer.Option(help="write the one video with its verdicts drawn in, as MP4")
+    ] = None,
+    contact_sheet: Annotated[
+        Path | None, typer.Option(help="write the most telling faces of the one video, as JPEG")
+    ] = None,
 ) -> None:
-    """Judge pictures. Exit status: 0 all analysed, 3 some not, 2 wrong usage, 1 failed."""
+    """Judge pictures and videos.
+
+    Exit status: 0 all analysed, 3 some not, 2 wrong usage, 1 failed.
+    """
     if colormap not in ("jet", "viridis"):
         raise ConfigurationError(f"--colormap {colormap}: expected jet or viridis")
     files = list(_expand(paths))
     if not files:
-        raise ConfigurationError("no picture in " + ", ".join(map(str, paths)))
+        raise ConfigurationError("no picture or video in " + ", ".join(map(str, paths)))
+    if method not in METHODS:
+        raise ConfigurationError(f"--method {method}: expected {', '.join(METHODS)}")
+    if (render or contact_sheet) and not (len(files) == 1 and _is_video(files[0])):
+        raise ConfigurationError("--render and --contact-sheet take one video")
     if heatmap_dir is not None:
         try:
             heatmap_dir.mkdir(parents=True, exist_ok=True)
@@ -86,16 +120,25 @@ def detect(
             message = f"--heatmap-dir {heatmap_dir}: {error.strerror}; expected a folder"
             raise ConfigurationError(message) from error
     from unmask.report import to_dict
+    from unmask.types import VideoReport
 
     detector = _detector()
     complete = True
-    reports = detector.images(files, heatmaps=heatmap_dir is not None)
+    reports = _reports(
+        detector,
+        files,
+        heatmaps=heatmap_dir is not None,
+        options={"max_frames": max_frames, "every": every, "method": method},
+    )
     for number, (path, report) in enumerate(zip(files, reports, strict=True)):
         complete &= report.verdict != "not_analysed"
         if as_json:
             print(json.dumps(to_dict(report)), flush=True)  # noqa: T201 (the command's result)
         else:
             _print(report)
+        if isinstance(report, VideoReport):
+            _draw(path, report, render, contact_sheet)
+            continue
         maps = [face.heatmap for face in report.faces if face.heatmap is not None]
         if heatmap_dir is not None and maps:
             # The number keeps apart files of the same name from different folders.
@@ -301,17 +344,67 @@ def _detector() -> Detector:
     return Detector.from_settings(load_settings())
 
 
+def _reports(
+    detector: Detector, files: Iterable[Path], *, heatmaps: bool, options: dict[str, Any]
+) -> Iterator[ImageReport | VideoReport]:
+    """One report a file, in order; a file that cannot be read has one too."""
+    from unmask.errors import InputError
+    from unmask.timeline import refusal
+
+    for is_video, group in groupby(files, key=_is_video):
+        if not is_video:
+            yield from detector.images(group, heatmaps=heatmaps)
+            continue
+        for path in group:
+            try:
+                with _progress(transient=True) as bar:
+                    report = detector.video(path, progress=_showing(bar, path.name), **options)
+            except InputError as error:
+                report = refusal(str(path), error, detector.identity)
+            yield report
+
+
+def _is_video(path: Path) -> bool:
+    """By its content; what is no video by content but by name is to be refused as a video."""
+    from unmask.video import HEAD_BYTES, recognise
+
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    except (OSError, ValueError):
+        head = b""
+    return recognise(head) is not None or path.suffix.lower() in VIDEOS
+
+
+def _draw(path: Path, report: VideoReport, render: Path | None, sheet: Path | None) -> None:
+    if report.sha256 is None or not (render or sheet):
+        return
+    import PIL.Image
+
+    from unmask import render as drawing
+
+    try:
+        if sheet is not None:
+            PIL.Image.fromarray(drawing.contact_sheet(path, report)).save(sheet, "JPEG", quality=92)
+        if render is not None:
+            with _progress(transient=True) as bar:
+                drawing.render(path, report, render, progress=_showing(bar, render.name))
+    except OSError as error:
+        message = f"cannot write {error.filename or render or sheet}: {error.strerror}"
+        raise ConfigurationError(message) from error
+
+
 def _expand(paths: Iterable[Path]) -> Iterator[Path]:
-    """Files as they are named; of a folder, every picture below it, by name."""
+    """Files as they are named; of a folder, every picture and video below it, by name."""
     for path in paths:
         if path.is_dir():
-            yield from sorted(p for p in path.rglob("*") if _is_picture(p))
+            yield from sorted(p for p in path.rglob("*") if _is_wanted(p))
         else:
             yield path
 
 
-def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in PICTURES and not path.is_dir()
+def _is_wanted(path: Path) -> bool:
+    return path.suffix.lower() in PICTURES | VIDEOS and not path.is_dir()
 
 
 def _write_overlay(image: Image, maps: list[Heatmap], target: Path, colormap: Any) -> None:
@@ -323,13 +416,17 @@ def _write_overlay(image: Image, maps: list[Heatmap], target: Path, colormap: An
     PIL.Image.fromarray(shown).save(target, quality=92)
 
 
-def _print(report: ImageReport) -> None:
-    """One line a picture, and a line a face where there are several."""
+def _print(report: ImageReport | VideoReport) -> None:
+    """One line a file, and a line for each face or person where there are several."""
+    from unmask.types import VideoReport
+
     colour = COLOURS[report.verdict]
     out.print(f"[{colour}]{report.verdict:<12}[/]  {_score(report.p_fake)}  ", end="")
     out.print(str(report.path), markup=False, end="")
     out.print(f"  ({_why(report)})" if _why(report) else "", markup=False)
-    if len(report.faces) > 1:
+    if isinstance(report, VideoReport):
+        _print_people(report)
+    elif len(report.faces) > 1:
         for i, face in enumerate(report.faces):
             box = face.face.box
             score = _score(face.prediction.p_fake if face.prediction else None)
@@ -339,18 +436,40 @@ def _print(report: ImageReport) -> None:
             out.print(f"    face {i}: [{colour}]{face.verdict:<12}[/]  {score}  {place}{reason}")
 
 
+def _print_people(report: VideoReport) -> None:
+    for number, track in enumerate(report.tracks):
+        colour = COLOURS[track.verdict]
+        when = f"{track.start_s:.1f} to {track.end_s:.1f} s, {track.n_scored} frames"
+        share = "" if track.vote_share is None else f", {track.vote_share:.0%} of the votes FAKE"
+        reason = f"  ({track.reason})" if track.reason else ""
+        line = f"[{colour}]{track.verdict:<12}[/]  {_score(track.p_fake)}  {when}{share}{reason}"
+        out.print(f"    person {number}: {line}")
+        for interval in track.intervals:
+            span = f"{interval.start_s:.1f} to {interval.end_s:.1f} s"
+            out.print(f"        suspicious: {span}  {_score(interval.p_fake)}")
+    if report.coverage is not None:
+        seen = f"{report.coverage.scored} of {report.coverage.sampled} frames scored"
+        out.print(f"    {seen}, {report.coverage.analysed_share:.0%} of the length analysed")
+
+
 def _score(p_fake: float | None) -> str:
     """A probability as percent; never 0 or 100, which no measurement can claim."""
     return "   —  " if p_fake is None else f"{min(max(p_fake, 0.001), 0.999):6.1%}"
 
 
-def _why(report: ImageReport) -> str:
+def _why(report: ImageReport | VideoReport) -> str:
     return report.detail or (str(report.reason) if report.reason else "")
 
 
-def _progress() -> Progress:
+def _progress(*, transient: bool = False) -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    return Progress(*columns, TimeRemainingColumn(), console=err)
+    return Progress(*columns, TimeRemainingColumn(), console=err, transient=transient)
+
+
+def _showing(bar: Progress, name: str) -> Callable[[int, int], None]:
+    """What a long run tells its progress to."""
+    task = bar.add_task(name, total=None)
+    return lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _training() -> tuple[Any, Any]:

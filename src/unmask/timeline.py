@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from unmask.alignment import align
-from unmask.errors import UndecodableError
+from unmask.errors import InputError, UndecodableError
 from unmask.temporal import Method, analysed_share, headline, is_sound, judge
 from unmask.tracks import Descriptor, Sighting, describe, link
 from unmask.types import (
@@ -30,7 +30,7 @@ from unmask.types import (
 )
 from unmask.video import Video
 
-__all__ = ["Timeline"]
+__all__ = ["Timeline", "refusal"]
 
 APPEARANCE_PX, APPEARANCE_MARGIN = 64, 1.3
 """The crop that shows what a person looks like, whatever the model wants to see."""
@@ -41,7 +41,7 @@ CLOSER_LOOKS = 2
 CLOSER_FRAMES = 12
 """In how many frames each."""
 
-FINE_S = 0.5
+FINE_S = 1.0
 """Samples this close leave nothing to look at more closely."""
 
 UNSEEN = (Reason.UNDECODABLE, Reason.TIMED_OUT)
@@ -227,6 +227,28 @@ class Timeline:
             f"The file declares {info.duration_s:.1f} seconds, but its pictures end after "
             f"{info.filled_s:.1f}; get a complete copy."
         )
+
+
+def refusal(path: str | None, error: InputError, model: ModelIdentity) -> VideoReport:
+    """The report of a video that cannot be read."""
+    return VideoReport(
+        path=path,
+        sha256=None,
+        verdict=Verdict.NOT_ANALYSED,
+        reason=Reason(error.code),
+        tracks=(),
+        frames=(),
+        headline_track=None,
+        coverage=None,
+        width=None,
+        height=None,
+        format=None,
+        codec=None,
+        method=None,
+        model=model,
+        timings_ms={},
+        detail=str(error),
+    )
 
 
 def _reason(

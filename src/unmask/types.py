@@ -393,7 +393,7 @@ class VideoReport:
     height: int | None
     format: str | None
     codec: str | None
-    method: str
+    method: str | None
     model: ModelIdentity
     timings_ms: Mapping[str, float]
     detail: str | None = None

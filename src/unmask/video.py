@@ -310,7 +310,10 @@ class _Index:
         return index if index < len(self.times) and self.times[index] == tick else None
 
     def is_key(self, index: int) -> bool:
-        return int(self.packets[index]) in self._keys
+        """Whether decoding can start at this frame."""
+        packet = int(self.packets[index])
+        place = bisect_right(self._keys, packet)
+        return place > 0 and self._keys[place - 1] == packet
 
     def runs(self, indices: set[int]) -> list[_Run]:
         """What to decode for these frames, in the order of the file."""
@@ -345,7 +348,7 @@ class _Decoder:
     """Decodes a run and picks the frames that are `pending`, by their number."""
 
     def __init__(self, stream: VideoStream, index: _Index) -> None:
-        self.pending: list[int] = []
+        self.pending: deque[int] = deque()
         self._codec = stream.codec_context
         self._index = index
         self._count = 0
@@ -356,7 +359,7 @@ class _Decoder:
     def restart(self, run: _Run) -> None:
         self._codec.flush_buffers()
         self._is_broken = False
-        self.pending = sorted(run.indices)
+        self.pending = deque(sorted(run.indices))
         self._needed = {int(self._index.packets[index]) for index in run.indices}
         self._count = run.start
 
@@ -385,7 +388,8 @@ class _Decoder:
             if self._is_broken:
                 continue
             if self.pending and index >= self.pending[0]:
-                self.pending = [waiting for waiting in self.pending if waiting > index]
+                while self.pending and self.pending[0] <= index:
+                    self.pending.popleft()
                 yield index, picture
 
 

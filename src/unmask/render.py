@@ -1,0 +1,189 @@
+"""A judged video -> pictures for people: the video with its verdicts drawn in, or one sheet."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import BinaryIO
+
+import av
+import numpy as np
+import PIL.Image
+import PIL.ImageDraw
+import PIL.ImageFont
+from av.video.stream import VideoStream
+
+from unmask.types import Box, Image, Verdict, VideoReport
+from unmask.video import Video
+
+__all__ = ["contact_sheet", "render"]
+
+COLOURS = {
+    Verdict.LIKELY_FAKE: (213, 94, 0),
+    Verdict.INCONCLUSIVE: (240, 228, 66),
+    Verdict.LIKELY_REAL: (0, 158, 115),
+    Verdict.NOT_ANALYSED: (150, 150, 150),
+}
+"""Of the palette that people of every colour vision tell apart (Okabe & Ito 2008)."""
+
+BAR_PX = 24
+CLOCK = Fraction(1, 1000)
+TILE_PX = 224
+COLUMNS = 4
+GAP_S = 2.0
+"""Boxes are drawn between two sightings no further apart than this."""
+
+
+def render(
+    source: str | Path | bytes | BinaryIO,
+    report: VideoReport,
+    out: Path,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Write an MP4 of the pictures, without sound, with every person boxed and a bar of scores.
+
+    The bar below shows the probability of the headline person over time; a line marks the moment.
+    """
+    people = [_Person(report, number) for number in range(len(report.tracks))]
+    with Video(source) as video, av.open(str(out), "w", format="mp4") as output:
+        info = video.info
+        bar = _bar(report, info.width, info.duration_s)
+        stream = output.add_stream("libx264", options={"crf": "20", "preset": "veryfast"})
+        # H.264 stores colour for pairs of pixels; an odd last row or column is left out.
+        stream.width = info.width // 2 * 2
+        stream.height = (info.height + BAR_PX) // 2 * 2
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.time_base = CLOCK
+        last_ms = -1
+        for frame in video.frames(range(info.n_frames)):
+            canvas = PIL.Image.new("RGB", (info.width, info.height + BAR_PX))
+            canvas.paste(PIL.Image.fromarray(frame.pixels))
+            canvas.paste(bar, (0, info.height))
+            draw = PIL.ImageDraw.Draw(canvas)
+            for person in people:
+                box = person.box_at(frame.time_s)
+                if box is not None:
+                    _label(draw, box, person.colour, person.label)
+            x = frame.time_s / info.duration_s * info.width
+            draw.line((x, info.height, x, info.height + BAR_PX), fill="white", width=2)
+            last_ms = max(round(frame.time_s * 1000), last_ms + 1)
+            _encode(output, stream, canvas, last_ms)
+            if progress is not None:
+                progress(frame.index + 1, info.n_frames)
+        output.mux(stream.encode(None))
+
+
+def contact_sheet(
+    source: str | Path | bytes | BinaryIO, report: VideoReport, *, n: int = 12
+) -> Image:
+    """The most telling faces, one a tile with person, time and probability, in order of time.
+
+    The `n` highest scores of the headline person, or of everybody where nobody decided.
+    """
+    scored = [
+        (face.prediction.p_fake, frame.index, face.face.box, track)
+        for frame in report.frames
+        for track, face in zip(frame.tracks, frame.faces, strict=True)
+        if face.prediction is not None and report.headline_track in (None, track)
+    ]
+    best = sorted(sorted(scored, key=lambda one: one[0], reverse=True)[:n], key=lambda one: one[1])
+    rows = max(1, -(-len(best) // COLUMNS))
+    sheet = PIL.Image.new("RGB", (COLUMNS * TILE_PX, rows * (TILE_PX + BAR_PX)), "white")
+    draw = PIL.ImageDraw.Draw(sheet)
+    if not best:
+        draw.text((8, 8), "No face was scored.", fill="black", font=_font())
+        return np.asarray(sheet)
+    with Video(source) as video:
+        pixels = {frame.index: frame for frame in video.frames(index for _, index, _, _ in best)}
+    for place, (p_fake, index, box, track) in enumerate(best):
+        if index not in pixels:
+            continue
+        x, y = place % COLUMNS * TILE_PX, place // COLUMNS * (TILE_PX + BAR_PX)
+        frame = pixels[index]
+        sheet.paste(_tile(frame.pixels, box), (x, y))
+        text = f"person {track}  {frame.time_s:.1f} s  {p_fake:.0%}"
+        draw.text((x + 4, y + TILE_PX + 4), text, fill="black", font=_font())
+    return np.asarray(sheet)
+
+
+class _Person:
+    """Where a person is at any time, and what is written beside."""
+
+    def __init__(self, report: VideoReport, number: int) -> None:
+        track = report.tracks[number]
+        self.colour = COLOURS[track.verdict]
+        verdict = track.verdict.value.replace("_", " ")
+        chance = "" if track.p_fake is None else f" {track.p_fake:.0%}"
+        self.label = f"{number}: {verdict}{chance}"
+        seen = [
+            (frame.time_s, frame.faces[frame.tracks.index(number)].face.box)
+            for frame in report.frames
+            if number in frame.tracks
+        ]
+        self._times_s = [time_s for time_s, _ in seen]
+        self._boxes = [box for _, box in seen]
+
+    def box_at(self, time_s: float) -> Box | None:
+        """The box, on a straight line between two sightings; None where the person is away."""
+        after = bisect_right(self._times_s, time_s)
+        near = [i for i in (after - 1, after) if 0 <= i < len(self._times_s)]
+        if len(near) == 2 and self._times_s[near[1]] - self._times_s[near[0]] <= GAP_S:
+            (t0, a), (t1, b) = ((self._times_s[i], self._boxes[i]) for i in near)
+            share = (time_s - t0) / (t1 - t0)
+            return Box(
+                a.x1 + share * (b.x1 - a.x1),
+                a.y1 + share * (b.y1 - a.y1),
+                a.x2 + share * (b.x2 - a.x2),
+                a.y2 + share * (b.y2 - a.y2),
+            )
+        close = [i for i in near if abs(self._times_s[i] - time_s) <= GAP_S / 4]
+        return self._boxes[close[0]] if close else None
+
+
+def _bar(report: VideoReport, width: int, duration_s: float) -> PIL.Image.Image:
+    """`(BAR_PX, width)`: a column for each score of the headline person, as high as likely fake."""
+    bar = PIL.Image.new("RGB", (width, BAR_PX), (30, 30, 30))
+    draw = PIL.ImageDraw.Draw(bar)
+    scores = [
+        (frame.time_s, face.prediction.p_fake, face.verdict)
+        for frame in report.frames
+        for track, face in zip(frame.tracks, frame.faces, strict=True)
+        if track == report.headline_track and face.prediction is not None
+    ]
+    for time_s, p_fake, verdict in scores:
+        x = time_s / duration_s * width
+        top = (BAR_PX - 1) * (1 - p_fake)
+        draw.rectangle((x - 2, top, x + 2, BAR_PX), fill=COLOURS[verdict])
+    return bar
+
+
+def _label(
+    draw: PIL.ImageDraw.ImageDraw, box: Box, colour: tuple[int, int, int], text: str
+) -> None:
+    draw.rectangle((box.x1, box.y1, box.x2, box.y2), outline=colour, width=3)
+    left, top, right, bottom = draw.textbbox((box.x1, max(0.0, box.y1 - 20)), text, font=_font())
+    draw.rectangle((left - 3, top - 2, right + 3, bottom + 2), fill=colour)
+    draw.text((box.x1, max(0.0, box.y1 - 20)), text, fill="black", font=_font())
+
+
+def _tile(pixels: Image, box: Box) -> PIL.Image.Image:
+    """The square round a face, with half a face of its surroundings."""
+    (x, y), half = box.centre, 0.75 * box.side
+    square = (round(x - half), round(y - half), round(x + half), round(y + half))
+    return PIL.Image.fromarray(pixels).crop(square).resize((TILE_PX, TILE_PX))
+
+
+def _encode(
+    output: av.container.OutputContainer, stream: VideoStream, canvas: PIL.Image.Image, ms: int
+) -> None:
+    picture = np.asarray(canvas)[: stream.height, : stream.width]
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+    frame.pts, frame.time_base = ms, CLOCK
+    output.mux(stream.encode(frame))
+
+
+def _font() -> PIL.ImageFont.FreeTypeFont | PIL.ImageFont.ImageFont:
+    return PIL.ImageFont.load_default(14)

@@ -1,0 +1,152 @@
+"""Whole videos through the real model: what is asked is the outcome, not how good the model is."""
+
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from unmask.detector import Detector
+from unmask.report import to_dict
+from unmask.types import Reason, Verdict
+from unmask.video import Video
+
+Clip = Callable[..., bytes]
+
+
+@pytest.fixture(scope="session")
+def portrait(astronaut: bytes) -> np.ndarray:
+    return np.asarray(PIL.Image.open(io.BytesIO(astronaut)).convert("RGB"))
+
+
+@pytest.fixture(scope="session")
+def moving(clip: Clip, portrait: np.ndarray) -> bytes:
+    """The astronaut drifts to the right for four seconds."""
+    return clip([np.ascontiguousarray(np.roll(portrait, 2 * i, axis=1)) for i in range(40)])
+
+
+def test_one_person_through_a_clip(detector: Detector, moving: bytes) -> None:
+    told: list[tuple[int, int]] = []
+    report = detector.video(moving, max_frames=5, progress=lambda *n: told.append(n))
+    assert len(report.tracks) == 1
+    assert report.coverage is not None
+    assert (report.coverage.scored, report.coverage.rejected) == (5, {})
+    assert report.coverage.analysed_share == pytest.approx(1)
+    assert report.verdict is report.tracks[0].verdict is not Verdict.NOT_ANALYSED
+    assert report.p_fake is not None
+    assert told == [(n, 5) for n in range(1, 6)]
+    left = [frame.faces[0].face.box.x1 for frame in report.frames]
+    assert left == sorted(left)
+    assert set(report.timings_ms) >= {"media", "faces", "network"}
+
+
+def test_a_frame_scores_as_the_picture_it_is(detector: Detector, moving: bytes) -> None:
+    report = detector.video(moving, max_frames=1)
+    with Video(moving) as video:
+        frame = next(video.frames([report.frames[0].index]))
+    assert report.p_fake is not None
+    assert report.p_fake == pytest.approx(detector.image(frame.pixels).p_fake, abs=1e-6)
+
+
+def test_the_specifications_sampling_and_votes(detector: Detector, moving: bytes) -> None:
+    report = detector.video(moving, every=10, max_frames=3, method="weighted")
+    assert [frame.index for frame in report.frames] == [0, 10, 20]
+    assert report.tracks[0].vote_share is not None
+    assert report.p_fake is None
+
+
+def test_the_json_object(detector: Detector, moving: bytes) -> None:
+    values = json.loads(json.dumps(to_dict(detector.video(moving, every=10, max_frames=2))))
+    assert values["kind"] == "video"
+    assert set(values) >= {"verdict", "reason", "p_fake", "label", "confidence", "headline_track"}
+    assert set(values["coverage"]) == {
+        *("duration_s", "analysed_share", "sampled", "decoded", "with_face", "scored", "rejected")
+    }
+    assert values["frames"][0]["faces"][0]["track"] == 0
+    assert len(values["frames"][0]["faces"][0]["box"]) == 4
+    assert values["tracks"][0]["n_scored"] == 2
+    assert isinstance(values["intervals"], list)
+
+
+def test_black(detector: Detector, clip: Clip) -> None:
+    report = detector.video(clip([np.zeros((240, 320, 3), np.uint8)] * 10), max_frames=3)
+    assert (report.verdict, report.reason) == (Verdict.NOT_ANALYSED, Reason.NO_FACE)
+    values = to_dict(report)
+    assert (values["p_fake"], values["label"], values["confidence"]) == (None, None, None)
+
+
+@pytest.mark.parametrize("width", [90, 230])
+def test_all_faces_tiny(detector: Detector, clip: Clip, portrait: np.ndarray, width: int) -> None:
+    """At 90 px the face has 20 px and is not found; at 230 it is found and too small to score."""
+    small = PIL.Image.fromarray(portrait).resize((width, width))
+    canvas = np.full((480, 640, 3), 128, np.uint8)
+    canvas[100 : 100 + width, 100 : 100 + width] = np.asarray(small)
+    report = detector.video(clip([canvas] * 10), max_frames=3)
+    expected = Reason.NO_FACE if width == 90 else Reason.FACE_TOO_SMALL
+    assert (report.verdict, report.reason) == (Verdict.NOT_ANALYSED, expected)
+    assert report.p_fake is None
+    assert report.coverage is not None
+    assert report.coverage.rejected == {expected.value: 3}
+    assert report.coverage.analysed_share == 0
+
+
+def test_the_command_line_says_the_same(
+    detector: Detector, moving: bytes, astronaut: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / "a.mp4").write_bytes(moving)
+    (tmp_path / "b.mp4").write_text("this is a text")
+    (tmp_path / "c.jpg").write_bytes(astronaut)
+    run = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "unmask",
+            "detect",
+            str(tmp_path),
+            "--json",
+            "--every",
+            "10",
+            "--max-frames",
+            "2",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 3, run.stderr
+    video, text, picture = map(json.loads, run.stdout.splitlines())
+    assert (video["kind"], text["kind"], picture["kind"]) == ("video", "video", "image")
+    assert (text["verdict"], text["reason"]) == ("not_analysed", "unsupported_format")
+    assert text["p_fake"] is None
+    assert video["p_fake"] == pytest.approx(
+        detector.video(moving, every=10, max_frames=2).p_fake, abs=1e-6
+    )
+
+
+def test_drawn_verdicts_and_contact_sheet_from_the_command_line(
+    moving: bytes, tmp_path: Path
+) -> None:
+    source, drawn, sheet = (tmp_path / name for name in ("a.mp4", "drawn.mp4", "sheet.jpg"))
+    source.write_bytes(moving)
+    command = [
+        sys.executable,
+        "-m",
+        "unmask",
+        "detect",
+        str(source),
+        "--every",
+        "10",
+        "--max-frames",
+        "2",
+    ]
+    subprocess.run([*command, "--render", str(drawn), "--contact-sheet", str(sheet)], check=True)
+    with Video(drawn) as video:
+        assert video.info.n_frames == 40
+    assert PIL.Image.open(sheet).size == (896, 248)
+    wrong = [sys.executable, "-m", "unmask", "detect", str(sheet), "--render", str(drawn)]
+    assert subprocess.run(wrong, capture_output=True, check=False).returncode == 2

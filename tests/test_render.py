@@ -1,0 +1,134 @@
+import dataclasses
+import io
+from collections.abc import Callable, Iterator
+
+import av
+import numpy as np
+import pytest
+
+from unmask.render import COLOURS, contact_sheet, render
+from unmask.temporal import suspicious
+from unmask.types import (
+    Box,
+    Coverage,
+    Face,
+    FaceReport,
+    FrameReport,
+    ModelIdentity,
+    Prediction,
+    Quality,
+    TrackReport,
+    Verdict,
+    VideoReport,
+)
+
+TIMES_MS = [*range(0, 2000, 100), *range(2000, 4000, 250)]
+
+
+@pytest.fixture(scope="module")
+def data(clip: Callable[..., bytes]) -> bytes:
+    """Four seconds of grey at a variable rate, upright only after a turn."""
+    return clip([np.full((160, 240, 3), 90, np.uint8)] * len(TIMES_MS), times_ms=TIMES_MS)
+
+
+@pytest.fixture
+def report() -> VideoReport:
+    """One person, fake from two seconds on, who moves to the right by ten px a second."""
+    frames = []
+    for index in (0, 5, 10, 15, 20, 24):
+        time_s = TIMES_MS[index] / 1000
+        p_fake = 0.97 if time_s >= 2 else 0.04
+        verdict = Verdict.LIKELY_FAKE if p_fake > 0.5 else Verdict.LIKELY_REAL
+        box = Box(40 + 10 * time_s, 50, 100 + 10 * time_s, 120)
+        face = Face(box, np.zeros((5, 2), np.float32), 0.99)
+        quality = Quality(70, 9, 0, 0, 0, None)
+        one = FaceReport(face, verdict, None, Prediction(0.0, p_fake), quality)
+        frames.append(FrameReport(index, time_s, (one,), (0,), None))
+    intervals = suspicious([2.0, 3.0], [0.97, 0.97])
+    track = TrackReport(Verdict.LIKELY_FAKE, None, 0.97, None, 0.0, 3.0, 6, 6, intervals)
+    coverage = Coverage(4.0, 1.0, 6, 6, 6, 6, {})
+    return VideoReport(
+        path=None,
+        sha256="0" * 64,
+        verdict=Verdict.LIKELY_FAKE,
+        reason=None,
+        tracks=(track,),
+        frames=tuple(frames),
+        headline_track=0,
+        coverage=coverage,
+        width=240,
+        height=160,
+        format="MP4",
+        codec="h264",
+        method="scan",
+        model=ModelIdentity("test", "1", "0" * 64),
+        timings_ms={},
+    )
+
+
+@pytest.fixture
+def rendered(data: bytes, report: VideoReport, tmp_path: object) -> Iterator[list[av.VideoFrame]]:
+    path = f"{tmp_path}/out.mp4"
+    told: list[tuple[int, int]] = []
+    render(data, report, path, progress=lambda *n: told.append(n))
+    assert told[-1] == (len(TIMES_MS), len(TIMES_MS))
+    with av.open(path) as container:
+        yield list(container.decode(video=0))
+
+
+def is_like(pixel: np.ndarray, verdict: Verdict) -> bool:
+    return bool(np.abs(pixel.astype(int) - COLOURS[verdict]).max() < 70)
+
+
+class TestRender:
+    def test_every_frame_keeps_its_time(self, rendered: list[av.VideoFrame]) -> None:
+        assert [round(frame.time * 1000) for frame in rendered] == TIMES_MS
+
+    def test_the_person_is_boxed_also_between_the_samples(
+        self, rendered: list[av.VideoFrame]
+    ) -> None:
+        for number in (0, 3, 12, 20):
+            pixels = rendered[number].to_ndarray(format="rgb24")
+            left = round(40 + 10 * TIMES_MS[number] / 1000)
+            assert is_like(pixels[90, left + 1], Verdict.LIKELY_FAKE)
+            assert np.abs(pixels[90, left - 12].astype(int) - 90).max() < 12
+
+    def test_the_bar_shows_when(self, rendered: list[av.VideoFrame]) -> None:
+        bar = rendered[5].to_ndarray(format="rgb24")[160:]
+        assert bar.shape[0] == 24
+        flagged = [x for x in range(240) if is_like(bar[12, x], Verdict.LIKELY_FAKE)]
+        assert flagged
+        assert min(flagged) > 110  # two of four seconds
+
+    def test_odd_sizes(
+        self, clip: Callable[..., bytes], report: VideoReport, tmp_path: object
+    ) -> None:
+        odd = [np.full((161, 241, 3), 90, np.uint8)] * 4
+        path = f"{tmp_path}/odd.mp4"
+        render(clip(odd, codec="libvpx-vp9", container="webm"), report, path)
+        with av.open(path) as container:
+            frame = next(container.decode(video=0))
+        assert (frame.width, frame.height) == (240, 184)
+
+    def test_a_video_without_people(
+        self, data: bytes, report: VideoReport, tmp_path: object
+    ) -> None:
+        nobody = dataclasses.replace(report, tracks=(), frames=(), headline_track=None)
+        path = f"{tmp_path}/nobody.mp4"
+        render(data, nobody, path)
+        with av.open(path) as container:
+            assert sum(1 for _ in container.decode(video=0)) == len(TIMES_MS)
+        assert contact_sheet(data, nobody).shape == (248, 896, 3)
+
+
+class TestContactSheet:
+    def test_the_most_telling_faces_in_order(self, data: bytes, report: VideoReport) -> None:
+        sheet = contact_sheet(data, report, n=2)
+        assert sheet.shape == (248, 896, 3)
+        grey = [np.abs(sheet[100, 112 + 224 * place].astype(int) - 90).max() for place in range(4)]
+        assert grey[0] < 12
+        assert grey[1] < 12
+        assert grey[2:] == [165, 165]
+
+    def test_rows(self, data: bytes, report: VideoReport) -> None:
+        assert contact_sheet(io.BytesIO(data), report, n=12).shape == (2 * 248, 896, 3)

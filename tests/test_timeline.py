@@ -1,0 +1,203 @@
+"""Clips of grey pictures, in which each test says what there is to see, and when."""
+
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+
+from unmask.errors import UndecodableError
+from unmask.timeline import Timeline
+from unmask.types import (
+    Box,
+    Face,
+    FaceReport,
+    Frame,
+    ModelIdentity,
+    Prediction,
+    Quality,
+    Reason,
+    Verdict,
+    VideoReport,
+)
+from unmask.video import Video
+
+MODEL = ModelIdentity("test", "1", "0" * 64)
+Look = Callable[[Frame], list[FaceReport]]
+
+
+def verdict_of(p_fake: float) -> tuple[Verdict, Reason | None]:
+    if p_fake >= 0.9:
+        return Verdict.LIKELY_FAKE, None
+    return (Verdict.LIKELY_REAL, None) if p_fake <= 0.2 else (Verdict.INCONCLUSIVE, None)
+
+
+def face(p_fake: float | None, *, x: float = 20) -> FaceReport:
+    verdict, reason = (
+        (Verdict.NOT_ANALYSED, Reason.FACE_TOO_SMALL) if p_fake is None else verdict_of(p_fake)
+    )
+    landmarks = np.array([[x + 10, 20], [x + 30, 20], [x + 20, 30], [x + 12, 40], [x + 28, 40]])
+    return FaceReport(
+        Face(Box(x, 5, x + 40, 45), landmarks.astype(np.float32), 0.99),
+        verdict,
+        reason,
+        None if p_fake is None else Prediction(0.0, p_fake),
+        Quality(40, 9, 0, 0, 0, None, () if p_fake is not None else (Reason.FACE_TOO_SMALL,)),
+    )
+
+
+@pytest.fixture(scope="module")
+def minutes(clip: Callable[..., bytes]) -> bytes:
+    """Ten minutes at one frame a second: dark on the left, light on the right."""
+    picture = np.full((64, 160, 3), 60, np.uint8)
+    picture[:, 80:] = 200
+    return clip([picture] * 600, rate=1, preset="ultrafast", g="50")
+
+
+@pytest.fixture
+def video(minutes: bytes) -> Iterator[Video]:
+    with Video(minutes) as video:
+        yield video
+
+
+def watched(video: Video, look: Look, *, n: int = 30, **options: object) -> VideoReport:
+    timeline = Timeline(video, look, verdict_of=verdict_of, **options)
+    timeline.watch(video.spread(n))
+    timeline.watch(timeline.closer_looks())
+    return timeline.report("clip.mp4", MODEL, {})
+
+
+def test_a_genuine_video(video: Video) -> None:
+    report = watched(video, lambda _: [face(0.02)])
+    assert (report.verdict, report.reason, report.headline_track) == (Verdict.LIKELY_REAL, None, 0)
+    assert report.p_fake == pytest.approx(0.02)
+    assert report.tracks[0].intervals == ()
+    coverage = report.coverage
+    assert coverage is not None
+    assert (coverage.sampled, coverage.decoded, coverage.with_face, coverage.scored) == (30,) * 4
+    assert coverage.rejected == {}
+    assert coverage.duration_s == pytest.approx(600)
+    assert coverage.analysed_share == pytest.approx(30 / 600)
+
+
+def test_a_quarter_of_a_minute_of_fake_in_ten_is_found_and_timed(video: Video) -> None:
+    # Samples are 20 seconds apart: one meets the fake, and the closer look shows the rest.
+    report = watched(video, lambda frame: [face(0.99 if 205 <= frame.time_s < 220 else 0.02)])
+    assert report.verdict is Verdict.LIKELY_FAKE
+    assert len(report.frames) > 30
+    (interval,) = report.tracks[0].intervals
+    assert interval.start_s == pytest.approx(205, abs=5)
+    assert interval.end_s == pytest.approx(220, abs=5)
+
+
+def test_a_fifth_of_fake_spliced_in(video: Video) -> None:
+    report = watched(video, lambda frame: [face(0.97 if frame.time_s >= 480 else 0.05)])
+    assert report.verdict is Verdict.LIKELY_FAKE
+    (interval,) = report.tracks[0].intervals
+    assert (interval.start_s, interval.end_s) == pytest.approx((480, 590), abs=15)
+
+
+def test_one_wrong_frame_is_looked_at_closely_and_found_to_be_wrong(video: Video) -> None:
+    report = watched(video, lambda frame: [face(0.99 if frame.index == 290 else 0.02)])
+    assert any(frame.index == 290 for frame in report.frames)
+    assert len(report.frames) > 30
+    assert report.verdict is Verdict.LIKELY_REAL
+
+
+def test_of_two_people_the_fake_one_is_named(video: Video) -> None:
+    report = watched(video, lambda _: [face(0.02, x=20), face(0.99, x=110)])
+    assert [track.verdict for track in report.tracks].count(Verdict.LIKELY_FAKE) == 1
+    assert report.headline_track is not None
+    for frame in report.frames:
+        fake = frame.tracks.index(report.headline_track)
+        assert frame.faces[fake].face.box.x1 == 110
+
+
+def test_nobody(video: Video) -> None:
+    report = watched(video, lambda _: [])
+    assert (report.verdict, report.reason) == (Verdict.NOT_ANALYSED, Reason.NO_FACE)
+    assert (report.p_fake, report.headline_track, report.tracks) == (None, None, ())
+    assert report.coverage is not None
+    assert report.coverage.rejected == {"no_face": 30}
+    assert report.coverage.analysed_share == 0
+
+
+def test_all_faces_too_small(video: Video) -> None:
+    report = watched(video, lambda _: [face(None)])
+    assert (report.verdict, report.reason) == (Verdict.NOT_ANALYSED, Reason.FACE_TOO_SMALL)
+    assert report.p_fake is None
+    assert report.coverage is not None
+    assert report.coverage.rejected == {"face_too_small": 30}
+
+
+def test_a_person_who_is_too_small_beside_one_who_is_not(video: Video) -> None:
+    report = watched(video, lambda _: [face(0.02, x=20), face(None, x=110)])
+    assert report.verdict is Verdict.LIKELY_REAL
+    assert report.reason is Reason.SOME_FACES_NOT_ANALYSED
+
+
+def test_the_counts_add_up(video: Video) -> None:
+    def look(frame: Frame) -> list[FaceReport]:
+        return [[], [face(None)], [face(0.02)]][frame.index % 3]
+
+    coverage = watched(video, look, n=50).coverage
+    assert coverage is not None
+    assert coverage.sampled == coverage.scored + sum(coverage.rejected.values()) == 50
+    assert coverage.decoded == coverage.with_face + coverage.rejected["no_face"]
+
+
+def test_no_time_left(video: Video) -> None:
+    report = watched(video, lambda _: [face(0.02)], deadline=time.monotonic() - 1)
+    assert (report.verdict, report.reason) == (Verdict.NOT_ANALYSED, Reason.TIMED_OUT)
+    assert report.coverage is not None
+    assert (report.coverage.sampled, report.coverage.decoded) == (30, 0)
+    assert report.coverage.rejected == {"timed_out": 30}
+
+
+def test_time_that_runs_out_in_the_middle(video: Video) -> None:
+    deadline = time.monotonic() + 0.5
+
+    def look(frame: Frame) -> list[FaceReport]:
+        if frame.time_s > 300:
+            time.sleep(max(0.0, deadline - time.monotonic() + 0.01))
+        return [face(0.02)]
+
+    report = watched(video, look, deadline=deadline)
+    assert report.verdict is Verdict.LIKELY_REAL
+    assert report.coverage is not None
+    assert 10 < report.coverage.decoded < 20
+    assert report.coverage.rejected == {"timed_out": 30 - report.coverage.decoded}
+
+
+def test_a_video_that_cannot_be_decoded_is_no_empty_success(clip: Callable[..., bytes]) -> None:
+    data = bytearray(clip([np.zeros((64, 64, 3), np.uint8)] * 20))
+    start = data.index(b"mdat") + 4
+    end = data.index(b"moov") - 4
+    data[start:end] = b"\xff" * (end - start)
+    with Video(bytes(data)) as video, pytest.raises(UndecodableError, match="h264"):
+        watched(video, lambda _: [face(0.02)])
+
+
+def test_a_file_cut_short_says_so(clip: Callable[..., bytes], tmp_path: object) -> None:
+    path = f"{tmp_path}/clip.mp4"
+    generator = np.random.default_rng(0)
+    noise = [generator.integers(0, 255, (64, 64, 3), np.uint8) for _ in range(80)]
+    clip(noise, path=path, container_options={"movflags": "faststart"}, g="5")
+    with open(path, "rb") as file:  # noqa: PTH123
+        data = file.read()
+    with Video(data[: len(data) * 6 // 10]) as video:
+        report = watched(video, lambda _: [face(0.02)])
+    assert report.verdict is Verdict.LIKELY_REAL
+    assert report.detail is not None
+    assert "declares 8.0 seconds" in report.detail
+    assert report.coverage is not None
+    assert report.coverage.analysed_share < 0.75
+
+
+def test_progress_ends_at_all_of_all(video: Video) -> None:
+    told: list[tuple[int, int]] = []
+    timeline = Timeline(
+        video, lambda _: [face(0.02)], verdict_of=verdict_of, progress=lambda *n: told.append(n)
+    )
+    timeline.watch(video.spread(10))
+    assert told == [(n, 10) for n in range(1, 11)]
