@@ -1,12 +1,15 @@
 import type { ModelAnswer, Verdict } from "@/lib/api";
-import { knownFailures, rates, thresholds } from "@/lib/card";
-import { perThousand, rate } from "@/lib/format";
+import { knownFailures, type Thresholds, thresholds } from "@/lib/card";
+import { percent } from "@/lib/format";
 import { cn } from "@/lib/utils";
 import { VERDICT_ORDER, VERDICTS } from "@/lib/verdict";
+import { ErrorRates } from "./error-rates";
 import { VERDICT_TEXT, VerdictMark } from "./verdict-mark";
 
 /** What a finding means, how it comes about, and where it ends. Every figure is the model card's. */
 export function Explained({ card }: { card: ModelAnswer | undefined }) {
+  const at = thresholds(card);
+  const weaknesses = knownFailures(card);
   return (
     <div className="mt-16 space-y-14">
       <Section title="What a finding means">
@@ -19,7 +22,7 @@ export function Explained({ card }: { card: ModelAnswer | undefined }) {
                 <VerdictMark verdict={verdict} />
                 {VERDICTS[verdict].title}
               </dt>
-              <dd className="max-w-prose self-center">{explanation(verdict, card)}</dd>
+              <dd className="max-w-prose self-center">{explanation(verdict, at)}</dd>
             </div>
           ))}
         </dl>
@@ -35,44 +38,31 @@ export function Explained({ card }: { card: ModelAnswer | undefined }) {
           ))}
         </ol>
       </Section>
-      <Section title="What it does not tell">
-        <ul className="max-w-prose list-disc space-y-2 pl-5 marker:text-edge">
-          {LIMITS.map((limit) => (
-            <li key={limit}>{limit}</li>
-          ))}
-          {card && knownFailures(card).map((failure) => <li key={failure}>{failure}</li>)}
-        </ul>
+      <Section title="How often it is wrong">
+        <ErrorRates card={card} />
       </Section>
+      <div className="grid gap-x-8 gap-y-14 lg:grid-cols-2">
+        <Section title="What it does not tell">
+          <List items={LIMITS} />
+        </Section>
+        {weaknesses.length > 0 && (
+          <Section title="Where this model is weak">
+            <List items={weaknesses} />
+          </Section>
+        )}
+      </div>
     </div>
   );
 }
 
-function explanation(verdict: Verdict, card: ModelAnswer | undefined): string {
-  const at = thresholds(card);
-  const known = rates(card);
+function explanation(verdict: Verdict, at: Thresholds | null): string {
   switch (verdict) {
     case "likely_fake":
-      return [
-        at
-          ? `At least one face has a score of ${rate(at.fake)} or more.`
-          : "At least one face has a high score.",
-        known.falseAlarms !== null &&
-          `Of 1,000 genuine faces, ${perThousand(known.falseAlarms)} would be flagged by mistake.`,
-      ]
-        .filter(Boolean)
-        .join(" ");
+      return `At least one face has a ${at ? `probability of ${percent(at.fake)} or more` : "high probability"}.`;
     case "likely_real":
-      return [
-        at
-          ? `Every analysed face has a score of ${rate(at.real)} or less.`
-          : "Every analysed face has a low score.",
-        known.misses !== null &&
-          `Of 1,000 manipulated faces, ${perThousand(known.misses)} would pass all the same.`,
-      ]
-        .filter(Boolean)
-        .join(" ");
+      return `Every analysed face has a ${at ? `probability of ${percent(at.real)} or less` : "low probability"}.`;
     case "inconclusive":
-      return "The score lies in between, or the face is too poor a picture to take a side. No guess is made.";
+      return "The probability lies in between, or the face is too poor a picture to take a side. No guess is made.";
     default:
       return "No face, a face too small, a damaged file: then there is no probability at all, only the reason.";
   }
@@ -97,6 +87,16 @@ const LIMITS = [
   "Who made or altered a photo, and with what intent.",
   "Anything certain: makers of fakes adapt, and every copy, screenshot and filter wipes out traces.",
 ];
+
+function List({ items }: { items: readonly string[] }) {
+  return (
+    <ul className="max-w-prose list-disc space-y-2 pl-5 marker:text-edge">
+      {items.map((item) => (
+        <li key={item}>{item}</li>
+      ))}
+    </ul>
+  );
+}
 
 function Section({ title, children }: { title: string; children: React.ReactNode }) {
   return (

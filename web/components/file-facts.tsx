@@ -4,12 +4,24 @@ import { save } from "@/lib/export";
 import { bytes, seconds } from "@/lib/format";
 import { Button } from "./ui/button";
 
+/** What the file says of its making; anyone can write that. */
+const CAMERA = {
+  make: "Camera make",
+  model: "Camera model",
+  software: "Software",
+  date: "Dated",
+};
+
 /** Which file this was, and what judged it. */
 export function FileFacts({ file, answer }: { file: File; answer: ImageAnswer }) {
   const { width, height, format } = answer.image;
   const facts: [string, string][] = [
     ["File", file.name],
     ["Picture", `${width} × ${height} px, ${format}, ${bytes(file.size)}`],
+    ...Object.entries(CAMERA).flatMap(([key, name]): [string, string][] => {
+      const value = answer.image.camera[key];
+      return value ? [[name, value]] : [];
+    }),
     ["SHA-256", answer.sha256 ?? "unknown"],
     ["Model", `${answer.model.name} ${answer.model.version} (${answer.model.sha256.slice(0, 12)})`],
     [

@@ -1,6 +1,6 @@
 import type { FaceAnswer } from "@/lib/api";
 import type { Thresholds } from "@/lib/card";
-import { percent, rate } from "@/lib/format";
+import { percent } from "@/lib/format";
 import { cn } from "@/lib/utils";
 import { VERDICTS } from "@/lib/verdict";
 import { VERDICT_TEXT } from "./verdict-mark";
@@ -45,9 +45,9 @@ export function Scale(props: {
       </div>
       {thresholds && (
         <ul className="mt-3 flex flex-wrap gap-x-5 gap-y-1 text-muted">
-          <Zone className="bg-real/35">genuine up to {rate(thresholds.real)}</Zone>
+          <Zone className="bg-real/35">genuine up to {percent(thresholds.real)}</Zone>
           <Zone className="bg-unsure/30">inconclusive</Zone>
-          <Zone className="bg-fake/35">manipulated from {rate(thresholds.fake)}</Zone>
+          <Zone className="bg-fake/35">manipulated from {percent(thresholds.fake)}</Zone>
         </ul>
       )}
       <ul className="sr-only">

@@ -4,6 +4,40 @@
  */
 
 export interface paths {
+  "/health": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Whether the server is alive. */
+    get: operations["health"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/ready": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Whether the model has passed its proof and there is room for another request. */
+    get: operations["ready"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/model": {
     parameters: {
       query?: never;
@@ -11,25 +45,8 @@ export interface paths {
       path?: never;
       cookie?: never;
     };
-    get: {
-      parameters: {
-        query?: never;
-        header?: never;
-        path?: never;
-        cookie?: never;
-      };
-      requestBody?: never;
-      responses: {
-        200: {
-          headers: {
-            [name: string]: unknown;
-          };
-          content: {
-            "application/json": components["schemas"]["ModelAnswer"];
-          };
-        };
-      };
-    };
+    /** The model card and the limits of this server. */
+    get: operations["model"];
     put?: never;
     post?: never;
     delete?: never;
@@ -47,25 +64,25 @@ export interface paths {
     };
     get?: never;
     put?: never;
-    post: {
-      parameters: {
-        query?: never;
-        header?: never;
-        path?: never;
-        cookie?: never;
-      };
-      requestBody?: never;
-      responses: {
-        200: {
-          headers: {
-            [name: string]: unknown;
-          };
-          content: {
-            "application/json": components["schemas"]["ImageAnswer"];
-          };
-        };
-      };
+    /** Judge every face of a photo. */
+    post: operations["detect_image"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/detect/batch": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
     };
+    get?: never;
+    put?: never;
+    /** Judge every face of many photos. A photo that cannot be read does not stop the others. */
+    post: operations["detect_batch"];
     delete?: never;
     options?: never;
     head?: never;
@@ -76,6 +93,324 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
   schemas: {
+    /** Health */
+    Health: {
+      /**
+       * Status
+       * @constant
+       */
+      status: "running";
+      /** App Name */
+      app_name: string;
+      /** Version */
+      version: string;
+      /** Model Loaded */
+      model_loaded: boolean;
+    };
+    /** Ready */
+    Ready: {
+      /**
+       * Status
+       * @constant
+       */
+      status: "ready";
+    };
+    /**
+     * ModelAnswer
+     * @description The model card and the limits of this server.
+     */
+    ModelAnswer: {
+      /** Name */
+      name: string;
+      /** Version */
+      version: string;
+      /** Sha256 */
+      sha256: string;
+      /** Architecture */
+      architecture: string;
+      /** Branches */
+      branches: string[];
+      /** Input Size */
+      input_size: number;
+      /** Crop Margin */
+      crop_margin: number;
+      /** Normalisation */
+      normalisation: string;
+      /** Classes */
+      classes: [string, string];
+      /** Spectrum Id */
+      spectrum_id: string;
+      /** Calibration */
+      calibration: {
+        [key: string]: unknown;
+      };
+      /** Thresholds */
+      thresholds: {
+        [key: string]: number;
+      };
+      /** Quality Rules */
+      quality_rules: {
+        [key: string]: number;
+      };
+      /**
+       * Documentation
+       * @description Training data and their terms, metrics, known failures.
+       */
+      documentation: {
+        [key: string]: unknown;
+      };
+      limits: components["schemas"]["Limits"];
+    };
+    /** Limits */
+    Limits: {
+      /** Max Image Bytes */
+      max_image_bytes: number;
+      /** Max Image Pixels */
+      max_image_pixels: number;
+      /** Max Batch Files */
+      max_batch_files: number;
+      /** Max Batch Bytes */
+      max_batch_bytes: number;
+      /** Formats */
+      formats: string[];
+    };
+    /**
+     * ImageAnswer
+     * @description What is known of one photo.
+     */
+    ImageAnswer: {
+      /**
+       * Prediction
+       * @description Null where nothing was analysed.
+       */
+      prediction: ("REAL" | "FAKE") | null;
+      /**
+       * Confidence
+       * @description Of `prediction`, in percent.
+       */
+      confidence: number | null;
+      probabilities: components["schemas"]["Probabilities"] | null;
+      /** Face Detected */
+      face_detected: boolean;
+      /**
+       * Gradcam Image
+       * @description The photo with the heat map, as base64 JPEG.
+       */
+      gradcam_image: string | null;
+      /**
+       * Processing Time
+       * @description In seconds.
+       */
+      processing_time: number;
+      /**
+       * Timestamp
+       * Format: date-time
+       */
+      timestamp: string;
+      /** Path */
+      path: string | null;
+      /**
+       * Kind
+       * @constant
+       */
+      kind: "image";
+      /**
+       * Sha256
+       * @description Of the file.
+       */
+      sha256: string | null;
+      verdict: components["schemas"]["Verdict"];
+      reason: components["schemas"]["Reason"] | null;
+      /** Detail */
+      detail: string | null;
+      /**
+       * P Fake
+       * @description Of the face that decided, in [0, 1].
+       */
+      p_fake: number | null;
+      /**
+       * Label
+       * @description The same as `prediction`.
+       */
+      label: ("REAL" | "FAKE") | null;
+      /**
+       * Headline Face
+       * @description The index of the face that decided.
+       */
+      headline_face: number | null;
+      /** Faces */
+      faces: components["schemas"]["FaceAnswer"][];
+      image: components["schemas"]["ImageFacts"];
+      model: components["schemas"]["Identity"];
+      /** Timings Ms */
+      timings_ms: {
+        [key: string]: number;
+      };
+    };
+    /** FaceAnswer */
+    FaceAnswer: {
+      /**
+       * Box
+       * @description x1, y1, x2, y2 in px.
+       */
+      box: [number, number, number, number];
+      /**
+       * Landmarks
+       * @description Left eye, right eye, nose, left and right mouth corner in px (left in the photo).
+       */
+      landmarks: [number, number][];
+      /**
+       * Detection Score
+       * @description How sure it is that this is a face, in [0, 1].
+       */
+      detection_score: number;
+      verdict: components["schemas"]["Verdict"];
+      reason: components["schemas"]["Reason"] | null;
+      /**
+       * P Fake
+       * @description In [0, 1]; null exactly where not analysed.
+       */
+      p_fake: number | null;
+      /** Label */
+      label: ("REAL" | "FAKE") | null;
+      /**
+       * Confidence
+       * @description `max(p_fake, 1 - p_fake)`: a fraction.
+       */
+      confidence: number | null;
+      quality: components["schemas"]["QualityAnswer"];
+      /**
+       * Contributions
+       * @description How much the answer would fall without each branch of the model, in logits.
+       */
+      contributions: {
+        [key: string]: number;
+      } | null;
+      heatmap: components["schemas"]["HeatmapAnswer"] | null;
+    };
+    /**
+     * HeatmapAnswer
+     * @description Where a face spoke for FAKE.
+     */
+    HeatmapAnswer: {
+      /**
+       * Grid
+       * @description Rows of values in [0, 1], top row first.
+       */
+      grid: number[][];
+      /**
+       * Corners
+       * @description Where the grid lies on the photo, in px: top left, top right, bottom right, bottom left, as the face is upright.
+       */
+      corners: [[number, number], [number, number], [number, number], [number, number]];
+      /**
+       * Empty
+       * @description Nothing spoke for FAKE; all values are 0.
+       */
+      empty: boolean;
+    };
+    /**
+     * Identity
+     * @description Which weights gave an answer.
+     */
+    Identity: {
+      /** Name */
+      name: string;
+      /** Version */
+      version: string;
+      /** Sha256 */
+      sha256: string;
+    };
+    /** ImageFacts */
+    ImageFacts: {
+      /** Width */
+      width: number | null;
+      /** Height */
+      height: number | null;
+      /** Format */
+      format: string | null;
+      /**
+       * Camera
+       * @description What the file claims of its origin, which anyone can change.
+       */
+      camera: {
+        [key: string]: string;
+      };
+    };
+    /**
+     * Probabilities
+     * @description In percent, between 0.1 and 99.9: no answer is certain.
+     */
+    Probabilities: {
+      /** Real */
+      REAL: number;
+      /** Fake */
+      FAKE: number;
+    };
+    /**
+     * QualityAnswer
+     * @description What limits how far an answer may be trusted.
+     */
+    QualityAnswer: {
+      /**
+       * Face Px
+       * @description The longer side of the face, in px of the photo.
+       */
+      face_px: number;
+      /** Sharpness */
+      sharpness: number;
+      /**
+       * Yaw
+       * @description 0 is frontal, 1 is profile.
+       */
+      yaw: number;
+      /** Roll Deg */
+      roll_deg: number;
+      /**
+       * Truncated
+       * @description The share of the face outside the photo.
+       */
+      truncated: number;
+      /**
+       * Jpeg Quality
+       * @description Of the file; null where it is no JPEG.
+       */
+      jpeg_quality: number | null;
+      /** Reasons */
+      reasons: components["schemas"]["Reason"][];
+    };
+    /**
+     * Reason
+     * @description Why a verdict is missing, weak or partial.
+     * @enum {string}
+     */
+    Reason:
+      | "no_face"
+      | "face_too_small"
+      | "blurred"
+      | "extreme_pose"
+      | "truncated"
+      | "between_thresholds"
+      | "some_faces_not_analysed"
+      | "undecodable"
+      | "unsupported_format"
+      | "too_large"
+      | "unreadable";
+    /**
+     * Verdict
+     * @description What a person is told.
+     * @enum {string}
+     */
+    Verdict: "likely_fake" | "likely_real" | "inconclusive" | "not_analysed";
+    /** ImageForm */
+    ImageForm: {
+      /**
+       * File
+       * Format: binary
+       * @description A photo: JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF.
+       */
+      file: string;
+    };
     /** BatchAnswer */
     BatchAnswer: {
       /**
@@ -173,245 +508,6 @@ export interface components {
       /** @description Null where the photo was read. */
       problem: components["schemas"]["Problem"] | null;
     };
-    /** FaceAnswer */
-    FaceAnswer: {
-      /**
-       * Box
-       * @description x1, y1, x2, y2 in px.
-       */
-      box: [number, number, number, number];
-      /**
-       * Landmarks
-       * @description Left eye, right eye, nose, left and right mouth corner in px (left in the photo).
-       */
-      landmarks: [number, number][];
-      /**
-       * Detection Score
-       * @description How sure it is that this is a face, in [0, 1].
-       */
-      detection_score: number;
-      verdict: components["schemas"]["Verdict"];
-      reason: components["schemas"]["Reason"] | null;
-      /**
-       * P Fake
-       * @description In [0, 1]; null exactly where not analysed.
-       */
-      p_fake: number | null;
-      /** Label */
-      label: ("REAL" | "FAKE") | null;
-      /**
-       * Confidence
-       * @description `max(p_fake, 1 - p_fake)`: a fraction.
-       */
-      confidence: number | null;
-      quality: components["schemas"]["QualityAnswer"];
-      /**
-       * Contributions
-       * @description How much each branch of the model added, in logits.
-       */
-      contributions: {
-        [key: string]: number;
-      };
-      heatmap: components["schemas"]["HeatmapAnswer"] | null;
-    };
-    /** Health */
-    Health: {
-      /**
-       * Status
-       * @constant
-       */
-      status: "running";
-      /** App Name */
-      app_name: string;
-      /** Version */
-      version: string;
-      /** Model Loaded */
-      model_loaded: boolean;
-    };
-    /**
-     * HeatmapAnswer
-     * @description Where a face spoke for FAKE.
-     */
-    HeatmapAnswer: {
-      /**
-       * Grid
-       * @description Rows of values in [0, 1], top row first.
-       */
-      grid: number[][];
-      /**
-       * Corners
-       * @description Where the grid lies on the photo, in px: top left, top right, bottom right, bottom left, as the face is upright.
-       */
-      corners: [[number, number], [number, number], [number, number], [number, number]];
-      /**
-       * Empty
-       * @description Nothing spoke for FAKE; all values are 0.
-       */
-      empty: boolean;
-    };
-    /**
-     * Identity
-     * @description Which weights gave an answer.
-     */
-    Identity: {
-      /** Name */
-      name: string;
-      /** Version */
-      version: string;
-      /** Sha256 */
-      sha256: string;
-    };
-    /**
-     * ImageAnswer
-     * @description What is known of one photo.
-     */
-    ImageAnswer: {
-      /**
-       * Prediction
-       * @description Null where nothing was analysed.
-       */
-      prediction: ("REAL" | "FAKE") | null;
-      /**
-       * Confidence
-       * @description Of `prediction`, in percent.
-       */
-      confidence: number | null;
-      probabilities: components["schemas"]["Probabilities"] | null;
-      /** Face Detected */
-      face_detected: boolean;
-      /**
-       * Gradcam Image
-       * @description The photo with the heat map, as base64 JPEG.
-       */
-      gradcam_image: string | null;
-      /**
-       * Processing Time
-       * @description In seconds.
-       */
-      processing_time: number;
-      /**
-       * Timestamp
-       * Format: date-time
-       */
-      timestamp: string;
-      /** Path */
-      path: string | null;
-      /**
-       * Kind
-       * @constant
-       */
-      kind: "image";
-      /**
-       * Sha256
-       * @description Of the file.
-       */
-      sha256: string | null;
-      verdict: components["schemas"]["Verdict"];
-      reason: components["schemas"]["Reason"] | null;
-      /** Detail */
-      detail: string | null;
-      /**
-       * P Fake
-       * @description Of the face that decided, in [0, 1].
-       */
-      p_fake: number | null;
-      /**
-       * Label
-       * @description The same as `prediction`.
-       */
-      label: ("REAL" | "FAKE") | null;
-      /**
-       * Headline Face
-       * @description The index of the face that decided.
-       */
-      headline_face: number | null;
-      /** Faces */
-      faces: components["schemas"]["FaceAnswer"][];
-      image: components["schemas"]["ImageFacts"];
-      model: components["schemas"]["Identity"];
-      /** Timings Ms */
-      timings_ms: {
-        [key: string]: number;
-      };
-    };
-    /** ImageFacts */
-    ImageFacts: {
-      /** Width */
-      width: number | null;
-      /** Height */
-      height: number | null;
-      /** Format */
-      format: string | null;
-    };
-    /** Limits */
-    Limits: {
-      /** Max Image Bytes */
-      max_image_bytes: number;
-      /** Max Image Pixels */
-      max_image_pixels: number;
-      /** Max Batch Files */
-      max_batch_files: number;
-      /** Max Batch Bytes */
-      max_batch_bytes: number;
-      /** Formats */
-      formats: string[];
-    };
-    /**
-     * ModelAnswer
-     * @description The model card and the limits of this server.
-     */
-    ModelAnswer: {
-      /** Name */
-      name: string;
-      /** Version */
-      version: string;
-      /** Sha256 */
-      sha256: string;
-      /** Architecture */
-      architecture: string;
-      /** Branches */
-      branches: string[];
-      /** Input Size */
-      input_size: number;
-      /** Crop Margin */
-      crop_margin: number;
-      /** Normalisation */
-      normalisation: string;
-      /** Classes */
-      classes: [string, string];
-      /** Spectrum Id */
-      spectrum_id: string;
-      /** Calibration */
-      calibration: {
-        [key: string]: unknown;
-      };
-      /** Thresholds */
-      thresholds: {
-        [key: string]: number;
-      };
-      /** Quality Rules */
-      quality_rules: {
-        [key: string]: number;
-      };
-      /**
-       * Documentation
-       * @description Training data and their terms, metrics, known failures.
-       */
-      documentation: {
-        [key: string]: unknown;
-      };
-      limits: components["schemas"]["Limits"];
-    };
-    /**
-     * Probabilities
-     * @description In percent, between 0.1 and 99.9: no answer is certain.
-     */
-    Probabilities: {
-      /** Real */
-      REAL: number;
-      /** Fake */
-      FAKE: number;
-    };
     /**
      * Problem
      * @description Why a request failed (RFC 9457).
@@ -452,61 +548,14 @@ export interface components {
        */
       details: string;
     };
-    /**
-     * QualityAnswer
-     * @description What limits how far an answer may be trusted.
-     */
-    QualityAnswer: {
+    /** BatchForm */
+    BatchForm: {
       /**
-       * Face Px
-       * @description The longer side of the face, in px of the photo.
+       * Files[]
+       * @description Photos, in any number of parts.
        */
-      face_px: number;
-      /** Sharpness */
-      sharpness: number;
-      /**
-       * Yaw
-       * @description 0 is frontal, 1 is profile.
-       */
-      yaw: number;
-      /** Roll Deg */
-      roll_deg: number;
-      /**
-       * Truncated
-       * @description The share of the face outside the photo.
-       */
-      truncated: number;
-      /**
-       * Jpeg Quality
-       * @description Of the file; null where it is no JPEG.
-       */
-      jpeg_quality: number | null;
-      /** Reasons */
-      reasons: components["schemas"]["Reason"][];
+      "files[]": string[];
     };
-    /**
-     * Reason
-     * @description Why a verdict is missing, weak or partial.
-     * @enum {string}
-     */
-    Reason:
-      | "no_face"
-      | "face_too_small"
-      | "blurred"
-      | "extreme_pose"
-      | "truncated"
-      | "between_thresholds"
-      | "some_faces_not_analysed"
-      | "undecodable"
-      | "unsupported_format"
-      | "too_large"
-      | "unreadable";
-    /**
-     * Verdict
-     * @description What a person is told.
-     * @enum {string}
-     */
-    Verdict: "likely_fake" | "likely_real" | "inconclusive" | "not_analysed";
   };
   responses: never;
   parameters: never;
@@ -515,4 +564,249 @@ export interface components {
   pathItems: never;
 }
 export type $defs = Record<string, never>;
-export type operations = Record<string, never>;
+export interface operations {
+  health: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Health"];
+        };
+      };
+      /** @description `internal`: Unmask failed */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+    };
+  };
+  ready: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Ready"];
+        };
+      };
+      /** @description `busy`: Too many analyses at once */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description `internal`: Unmask failed */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+    };
+  };
+  model: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ModelAnswer"];
+        };
+      };
+      /** @description `internal`: Unmask failed */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+    };
+  };
+  detect_image: {
+    parameters: {
+      query?: {
+        /** @description Whether to say where the model looked. */
+        heatmap?: boolean;
+        /** @description Whether to draw that as `gradcam_image`; `heatmap` stays in each face. */
+        overlay?: boolean;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "multipart/form-data": components["schemas"]["ImageForm"];
+      };
+    };
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ImageAnswer"];
+        };
+      };
+      /** @description `missing_field`: No file in the expected field; `invalid_request`: The request is not what was expected */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description `too_large`: Over a limit of size */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description `unsupported_format`: A format Unmask does not read */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description `undecodable`: The file is damaged or no picture */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description `busy`: Too many analyses at once */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description `internal`: Unmask failed */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+    };
+  };
+  detect_batch: {
+    parameters: {
+      query?: {
+        /** @description Whether to say where the model looked. */
+        heatmap?: boolean;
+        /** @description Whether to draw that as `gradcam_image`. */
+        overlay?: boolean;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "multipart/form-data": components["schemas"]["BatchForm"];
+      };
+    };
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["BatchAnswer"];
+        };
+      };
+      /** @description `missing_field`: No file in the expected field; `invalid_request`: The request is not what was expected */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description `too_large`: Over a limit of size; `too_many_files`: Too many files at once */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description `busy`: Too many analyses at once */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description `internal`: Unmask failed */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+    };
+  };
+}

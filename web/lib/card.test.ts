@@ -1,29 +1,48 @@
 import { describe, expect, it } from "vitest";
 import type { ModelAnswer } from "./api";
-import { flagPrecision, knownFailures, rates, thresholds } from "./card";
+import { flagPrecision, knownFailures, rates, sources, thresholds } from "./card";
 
 function card(documentation: object, limits: Record<string, number> = {}): ModelAnswer {
   return { documentation, thresholds: limits } as ModelAnswer;
 }
 
 describe("rates", () => {
-  it("reads what the card says", () => {
-    const point = { false_alarm_rate: 0.01, detection_rate: 0.6, miss_rate: 0.08 };
-    expect(rates(card({ operating_point: { ...point, measured_on: "a set" } }))).toEqual({
+  const validation = {
+    threshold_at_5_percent_false_alarms: 0.4,
+    films: { n_real: 900, n_fake: 800, false_alarms: 0.01, detected: 0.6, missed: 0.05 },
+    photos: { n_real: 400, n_fake: 700, false_alarms: 0.002, detected: 0.9, missed: 0.08 },
+  };
+
+  it("reads the card source by source, and leaves out what is none", () => {
+    expect(sources(card({ validation }))).toEqual([
+      { source: "films", nReal: 900, nFake: 800, falseAlarms: 0.01, detections: 0.6, misses: 0.05 },
+      {
+        source: "photos",
+        nReal: 400,
+        nFake: 700,
+        falseAlarms: 0.002,
+        detections: 0.9,
+        misses: 0.08,
+      },
+    ]);
+  });
+
+  it("takes the worst of each", () => {
+    expect(rates(card({ validation }))).toEqual({
       falseAlarms: 0.01,
       detections: 0.6,
       misses: 0.08,
-      measuredOn: "a set",
     });
   });
 
   it.each([
     undefined,
     card({}),
-    card({ operating_point: null }),
-    card({ operating_point: { false_alarm_rate: "low", miss_rate: 8 } }),
+    card({ validation: null }),
+    card({ validation: { films: { false_alarms: "low" } } }),
+    card({ validation: { films: { false_alarms: 8 } } }),
   ])("makes up nothing", (silent) => {
-    expect(Object.values(rates(silent))).toEqual([null, null, null, null]);
+    expect(Object.values(rates(silent))).toEqual([null, null, null]);
   });
 });
 

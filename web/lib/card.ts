@@ -9,7 +9,13 @@ export interface Rates {
   detections: number | null;
   /** Share of manipulated faces that are called likely genuine. */
   misses: number | null;
-  measuredOn: string | null;
+}
+
+/** The rates on one source of validation pictures, and on how many they were counted. */
+export interface SourceRates extends Rates {
+  source: string;
+  nReal: number | null;
+  nFake: number | null;
 }
 
 /** Scores from `fake` up are likely manipulated, up to `real` likely genuine. */
@@ -23,18 +29,49 @@ export function thresholds(card: ModelAnswer | undefined): Thresholds | null {
   return real === undefined || fake === undefined ? null : { real, fake };
 }
 
+/** The rates on each source of pictures that the thresholds were set on. */
+export function sources(card: ModelAnswer | undefined): SourceRates[] {
+  return Object.entries(record(card?.documentation.validation)).flatMap(([source, value]) => {
+    const counted = record(value);
+    const falseAlarms = share(counted.false_alarms);
+    return falseAlarms === null
+      ? []
+      : {
+          source,
+          falseAlarms,
+          detections: share(counted.detected),
+          misses: share(counted.missed),
+          nReal: number(counted.n_real),
+          nFake: number(counted.n_fake),
+        };
+  });
+}
+
+/** The worst of each rate over the sources: nobody's photos are all of the kindest one. */
 export function rates(card: ModelAnswer | undefined): Rates {
-  const point = record(card?.documentation.operating_point);
+  const known = sources(card);
+  const worst = (of: (...values: number[]) => number, values: (number | null)[]) => {
+    const given = values.filter((value) => value !== null);
+    return given.length === 0 ? null : of(...given);
+  };
   return {
-    falseAlarms: share(point.false_alarm_rate),
-    detections: share(point.detection_rate),
-    misses: share(point.miss_rate),
-    measuredOn: text(point.measured_on),
+    falseAlarms: worst(
+      Math.max,
+      known.map((source) => source.falseAlarms),
+    ),
+    detections: worst(
+      Math.min,
+      known.map((source) => source.detections),
+    ),
+    misses: worst(
+      Math.max,
+      known.map((source) => source.misses),
+    ),
   };
 }
 
-export function knownFailures(card: ModelAnswer): string[] {
-  const failures = card.documentation.known_failures;
+export function knownFailures(card: ModelAnswer | undefined): string[] {
+  const failures = card?.documentation.known_failures;
   return Array.isArray(failures) ? failures.filter((item) => typeof item === "string") : [];
 }
 
@@ -49,10 +86,10 @@ function record(value: unknown): Record<string, unknown> {
   return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
 }
 
-function share(value: unknown): number | null {
-  return typeof value === "number" && value >= 0 && value <= 1 ? value : null;
+function number(value: unknown): number | null {
+  return typeof value === "number" ? value : null;
 }
 
-function text(value: unknown): string | null {
-  return typeof value === "string" ? value : null;
+function share(value: unknown): number | null {
+  return typeof value === "number" && value >= 0 && value <= 1 ? value : null;
 }
