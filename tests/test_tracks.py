@@ -1,10 +1,18 @@
+import tarfile
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from unmask.alignment import align
+from unmask.faces import FaceDetector
 from unmask.tracks import Sighting, describe, link
 from unmask.types import Box, FaceCrop
+from unmask.video import Video
+
+VIDEOS = Path(__file__).parents[1] / "../shared/data/ffpp-c23.tar"
 
 
 def person(seed: int) -> np.ndarray:
@@ -124,3 +132,29 @@ class TestLink:
             assert len(set(frames)) == len(frames)
             assert track == sorted(track)
         assert [len(track) for track in tracks] == sorted(map(len, tracks), reverse=True)
+
+
+@pytest.mark.skipif(not VIDEOS.exists(), reason="../shared/data/ffpp-c23.tar is not there")
+@pytest.mark.parametrize(("left", "right"), [("035", "241"), ("339", "720"), ("980", "035")])
+def test_two_real_people_side_by_side_who_change_sides(left: str, right: str) -> None:
+    detector = FaceDetector()
+    with tarfile.open(VIDEOS) as archive:
+        clips = [
+            archive.extractfile(f"ffpp-c23/videos/real/{name}.mp4").read() for name in (left, right)
+        ]
+    halves = []
+    for clip in clips:
+        with Video(clip) as video:
+            halves.append([frame.pixels[:480, :640] for frame in video.frames(video.spread(6))])
+    who, sightings = [], []
+    for number, pair in enumerate(zip(*halves, strict=True)):
+        is_swapped = number >= 3
+        image = np.ascontiguousarray(np.hstack(pair[::-1] if is_swapped else pair))
+        for face in detector.detect(image):
+            if face.score > 0.95:
+                look = describe(align(image, face, size=64, margin=1.3))
+                sightings.append(Sighting(number, 2.0 * number, face.box, look))
+                who.append((face.box.centre[0] > 640) != is_swapped)
+    tracks = [[who[i] for i in track] for track in link(sightings)]
+    assert all(len(set(track)) == 1 for track in tracks)
+    assert [len(track) for track in tracks[:2]] == [6, 6]
