@@ -202,6 +202,52 @@ def info(
 
 
 @app.command()
+def prepare(
+    source: Annotated[
+        Path,
+        typer.Argument(help="a folder with {train,val,test}/{real,fake}, or a CSV: path,label,…"),
+    ],
+    target: Annotated[Path, typer.Argument(help="folder for manifest.csv and the face pictures")],
+    faces: Annotated[
+        str, typer.Option(help="detect: find the faces; whole: each picture is a face crop")
+    ] = "detect",
+    allow_leakage: Annotated[
+        bool, typer.Option("--allow-leakage", help="go on although splits share people or pictures")
+    ] = False,
+    frames: Annotated[int, typer.Option(min=1, help="pictures taken of each video")] = 8,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="processes; default: one for each processor")
+    ] = None,
+) -> None:
+    """Find the faces of labelled photos and videos, for training; a stopped run goes on."""
+    import os
+
+    from unmask.training.prepare import prepare as run
+
+    if faces not in ("detect", "whole"):
+        raise ConfigurationError(f"--faces {faces}: expected detect or whole")
+    with _progress() as bar:
+        task = bar.add_task("preparing")
+        done = run(
+            source,
+            target,
+            faces=faces,  # type: ignore[arg-type]
+            frames=frames,
+            allow_leakage=allow_leakage,
+            workers=workers or os.cpu_count() or 1,
+            progress=lambda count, total: bar.update(task, completed=count, total=total),
+        )
+    out.print(f"{done.manifest}: {done.n_pictures} pictures", markup=False)
+    if done.left_out:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in done.left_out.items())
+        out.print(f"left out: {reasons}; see {target / 'left-out.csv'}", markup=False)
+    if done.leaks:
+        out.print(
+            f"{len(done.leaks)} leaks between splits, see {target / 'leakage.csv'}", markup=False
+        )
+
+
+@app.command()
 def train(
     manifest: Annotated[Path, typer.Argument(help="a manifest made by unmask prepare")],
     run: Annotated[Path, typer.Argument(help="folder of this run; an unfinished one is resumed")],

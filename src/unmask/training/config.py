@@ -84,6 +84,8 @@ class TrainingConfig:
     checkpoint_every: int = 50
 
     def __post_init__(self) -> None:
+        if not (self.batch.plain or self.batch.blended):
+            raise ConfigurationError("batch: neither plain nor blended pictures are asked for")
         for name, stage in (("stage1", self.stage1), ("stage2", self.stage2)):
             if stage.train_from is not None and stage.train_from not in BLOCKS:
                 message = f"{name}.train_from is {stage.train_from!r}; it is one of {BLOCKS}"
@@ -95,8 +97,6 @@ class TrainingConfig:
             if count <= 0 or count % 2:
                 message = f"batch: {source!r} has {count} pictures; an even number is needed"
                 raise ConfigurationError(message)
-        if not self.batch.size:
-            raise ConfigurationError("batch: neither plain nor blended pictures are asked for")
         if self.input_size % 32:
             raise ConfigurationError(f"input_size {self.input_size} is not a multiple of 32")
 

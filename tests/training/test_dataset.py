@@ -1,0 +1,271 @@
+"""What is drawn for a step depends on nothing but the seed, the step and the place."""
+
+from __future__ import annotations
+
+import dataclasses
+import pickle
+from collections import Counter
+
+import numpy as np
+import PIL.Image
+import pytest
+
+pytest.importorskip("torch", reason="training needs torch: pip install 'unmask[train]'")
+
+import torch
+
+from unmask import media
+from unmask.alignment import align
+from unmask.errors import DataError
+from unmask.spectrum import describe
+from unmask.training import dataset as module
+from unmask.training.dataset import CropDataset, TrainingDataset, read_rows
+from unmask.types import Box, Face
+
+
+@pytest.fixture(scope="module")
+def rows(manifest):
+    return read_rows(manifest, splits=("train", "blend-source"))
+
+
+@pytest.fixture
+def dataset(rows, tiny):
+    return TrainingDataset(rows, tiny(), stage=0)
+
+
+def places(dataset, step):
+    return [dataset.draw(step, place) for place in range(len(dataset))]
+
+
+def test_rows_are_what_the_manifest_says(manifest, face):
+    rows = read_rows(manifest, splits=("val",))
+    assert len(rows) == 8
+    assert {row.split for row in rows} == {"val"}
+    assert sum(row.is_fake for row in rows) == 4
+    assert all(row.landmarks.shape == (5, 2) and row.path.is_file() for row in rows)
+    assert rows[0].identity == "a0"
+
+
+def test_each_picture_is_a_function_of_seed_step_and_place(rows, tiny, dataset):
+    fresh = TrainingDataset(rows, tiny(), stage=0)
+    for place in range(len(dataset)):
+        # Whatever was drawn before, and in which order.
+        crop, spectrum, label = dataset[5, place]
+        other_crop, other_spectrum, other_label = fresh[5, place]
+        assert torch.equal(crop, other_crop)
+        assert torch.equal(spectrum, other_spectrum)
+        assert label == other_label
+    same = dataset[5, 0][0]
+    assert not torch.equal(same, dataset[6, 0][0])
+    assert not torch.equal(same, TrainingDataset(rows, tiny("seed=2"), stage=0)[5, 0][0])
+    assert not torch.equal(same, TrainingDataset(rows, tiny(), stage=1)[5, 0][0])
+
+
+def test_what_is_drawn_is_what_the_network_takes(dataset):
+    crop, spectrum, label = dataset[0, 1]
+    assert (crop.shape, crop.dtype) == ((3, 64, 64), torch.uint8)
+    assert (spectrum.shape, spectrum.dtype) == ((512,), torch.float32)
+    assert label == 1
+    # The spectrum is of the very pixels, after everything that happened to them.
+    np.testing.assert_array_equal(spectrum, describe(crop.numpy().transpose(1, 2, 0)).vector)
+
+
+def test_every_batch_is_balanced_by_class_and_by_source(dataset):
+    for step in range(8):
+        drawn = places(dataset, step)
+        counts = Counter((d.row.source, d.row.is_fake or d.blend) for d in drawn if d.row)
+        assert counts == {
+            ("a", False): 3,
+            ("a", True): 3,
+            ("b", False): 1,
+            ("b", True): 1,
+            ("raw", False): 1,
+            ("raw", True): 1,
+        }
+
+
+def test_an_epoch_shows_each_plain_picture_once_before_any_twice(dataset, rows):
+    assert dataset.steps_per_epoch == 4  # 8 fakes of a, two a step
+    fakes = [d.row.path for step in range(4) for d in places(dataset, step) if d.row.is_fake]
+    assert len([p for p in fakes if p.name.startswith("a")]) == 8
+    assert {p.name for p in fakes if p.name.startswith("a")} == {
+        row.path.name for row in rows if row.source == "a" and row.is_fake
+    }
+
+
+def test_raw_material_of_blends_is_never_a_plain_picture(rows, tiny):
+    wild = TrainingDataset(rows, tiny('batch.plain={"*"=4}'), stage=0)
+    for step in range(60):
+        for draw in places(wild, step):
+            assert draw.row.source != "raw" or draw.pool == "raw"
+    # Not even where its source is named, and has plain pictures beside the raw ones.
+    mixed = [dataclasses.replace(row, source="a") if row.source == "raw" else row for row in rows]
+    named = TrainingDataset(mixed, tiny("batch.plain={a=4}", "batch.blended={a=4}"), stage=0)
+    seen = Counter()
+    for step in range(20):
+        for place, draw in enumerate(places(named, step)):
+            seen[place < 4, draw.row.split] += 1
+    assert seen[True, "blend-source"] == 0
+    assert seen[False, "blend-source"] > 0
+
+
+def test_a_genuine_face_and_its_blend_share_picture_geometry_and_degradation(dataset, monkeypatch):
+    warps, degraded = [], []
+    warp, degrade = module.warp, module.degrade
+
+    def noted_warp(image, affine, size):
+        if size == 64:
+            warps.append(affine)
+        return warp(image, affine, size)
+
+    def noted_degrade(image, augmentation, rng):
+        degraded.append(rng.bit_generator.state)
+        return degrade(image, augmentation, rng)
+
+    monkeypatch.setattr(module, "warp", noted_warp)
+    monkeypatch.setattr(module, "degrade", noted_degrade)
+    for step in range(4):
+        for place in (6, 8):  # the blended pairs
+            real, fake = dataset.draw(step, place), dataset.draw(step, place + 1)
+            assert (real.row, real.blend, fake.blend) == (fake.row, False, True)
+            warps.clear()
+            degraded.clear()
+            labels = [dataset[step, place][2], dataset[step, place + 1][2]]
+            assert labels == [0, 1]
+            np.testing.assert_array_equal(warps[0], warps[1])
+            assert degraded[0] == degraded[1]
+
+
+def test_the_same_happens_to_both_classes(dataset, rows, monkeypatch):
+    # The same file under either label, at the same place: the same pixels (corrections B12).
+    row = next(row for row in rows if row.source == "a" and not row.is_fake)
+    for seed in range(6):
+        crops = []
+        for is_fake in (False, True):
+            draw = module.Draw(dataclasses.replace(row, is_fake=is_fake), False, (seed,), "a")
+            monkeypatch.setattr(dataset, "draw", lambda *_, draw=draw: draw)
+            crops.append(dataset[0, 0])
+        assert torch.equal(crops[0][0], crops[1][0])
+        assert [label for *_, label in crops] == [0, 1]
+
+
+def test_geometry_is_one_warp(dataset, monkeypatch):
+    count = 0
+    warp = module.warp
+
+    def counted(*arguments):
+        nonlocal count
+        count += 1
+        return warp(*arguments)
+
+    monkeypatch.setattr(module, "warp", counted)
+    for place in range(6):
+        count = 0
+        dataset[0, place]
+        assert count == 1
+
+
+def test_geometry_stays_within_its_limits(rows, tiny):
+    sure = tiny("augmentation.unaligned=0")
+    dataset = TrainingDataset(rows, sure, stage=0)
+    limits = sure.augmentation
+    for step in range(30):
+        draw = dataset.draw(step, 0)
+        image = media.read(draw.row.path).pixels
+        base = module.base_affine(draw.row, image, sure)
+        moved = dataset._jittered(draw, image)
+        turn = moved[:, :2] @ np.linalg.inv(base[:, :2])
+        assert abs(np.log(np.hypot(*turn[:, 0]))) <= limits.zoom + 1e-9
+        angle = np.degrees(np.arctan2(turn[0, 1], turn[0, 0]))
+        assert abs(angle) <= limits.rotation_deg + 1e-9
+        middle = np.linalg.solve(base[:, :2], np.array([32, 32]) - base[:, 2])
+        shift = moved[:, :2] @ middle + moved[:, 2] - 32
+        assert np.abs(shift).max() <= 64 * limits.shift + 1e-9
+
+
+def test_validation_sees_what_serving_cuts(manifest, tiny):
+    row = read_rows(manifest, splits=("val",))[0]
+    crop, spectrum, label = CropDataset([row], tiny())[0]
+    face = Face(Box(0, 0, 1, 1), row.landmarks, 1.0)
+    served = align(media.read(row.path).pixels, face, size=64, margin=1.0).pixels
+    np.testing.assert_array_equal(crop.numpy().transpose(1, 2, 0), served)
+    np.testing.assert_array_equal(spectrum, describe(served).vector)
+    assert label == 0
+
+
+def test_pictures_are_read_upright_as_in_serving(manifest, tiny, tmp_path):
+    row = read_rows(manifest, splits=("val",))[0]
+    turned = PIL.Image.fromarray(media.read(row.path).pixels).transpose(
+        PIL.Image.Transpose.ROTATE_90
+    )
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 6
+    turned.save(tmp_path / "turned.png", exif=exif)
+    lying = dataclasses.replace(row, path=tmp_path / "turned.png")
+    upright, turned_back = (CropDataset([r], tiny())[0][0] for r in (row, lying))
+    assert torch.equal(upright, turned_back)
+
+
+def test_a_look_alike_is_another_person(dataset):
+    for step in range(12):
+        draw = dataset.draw(step, 7)
+        other = dataset._look_alike(draw, np.random.default_rng(step))
+        assert other.identity != draw.row.identity
+        assert other.source == draw.row.source
+
+
+def test_it_can_be_sent_to_loader_processes(dataset):
+    dataset[0, 7]  # a blend, which loads the mesh
+    sent = pickle.loads(pickle.dumps(dataset))
+    assert torch.equal(sent[1, 7][0], dataset[1, 7][0])
+
+
+@pytest.mark.parametrize(
+    ("keep", "message"),
+    [
+        (lambda row: row.is_fake, "source 'a' has no real picture"),
+        (lambda row: not row.is_fake, "source 'a' has no fake picture"),
+        (lambda row: row.source != "b", "source 'b' has no real picture"),
+        (lambda row: row.source != "raw", "source 'raw' has no genuine face to blend"),
+    ],
+)
+def test_an_empty_class_is_refused_by_name(rows, tiny, keep, message):
+    with pytest.raises(DataError, match=message):
+        TrainingDataset([row for row in rows if keep(row)], tiny(), stage=0)
+
+
+def test_faces_without_landmarks_are_missing_among_blends_only(rows, tiny):
+    blind = [dataclasses.replace(row, landmarks=None) if row.source == "a" else row for row in rows]
+    with pytest.raises(DataError, match="source 'a' has no genuine face to blend"):
+        TrainingDataset(blind, tiny(), stage=0)
+    plain = TrainingDataset(blind, tiny("batch.blended={raw=2}"), stage=0)
+    assert plain[0, 0][0].shape == (3, 64, 64)  # the whole picture
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda text: text.replace("landmarks", "points"), "no prepared manifest.*landmarks"),
+        (lambda text: text.replace(",fake,", ",1,"), "label '1', not real or fake"),
+        (lambda text: text.replace("a-train-real-0.png", "gone.png"), "1 of 26 .*gone.png"),
+        (lambda text: text.replace(",train,", ",test,").replace("blend-source", "test"), "no row"),
+    ],
+)
+def test_a_manifest_that_cannot_be_used_is_refused(manifest, change, message):
+    path = manifest.with_name("changed.csv")
+    path.write_text(change(manifest.read_text()))
+    with pytest.raises(DataError, match=message) as error:
+        read_rows(path, splits=("train", "blend-source"))
+    assert str(path) in str(error.value)
+
+
+def test_a_manifest_that_is_not_there_is_said(tmp_path):
+    with pytest.raises(DataError, match="cannot be read"):
+        read_rows(tmp_path / "none.csv", splits=("train",))
+
+
+def test_an_unreadable_picture_is_named(rows, tiny, tmp_path):
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
+    row = dataclasses.replace(rows[0], path=tmp_path / "broken.png")
+    with pytest.raises(DataError, match=r"broken\.png cannot be read"):
+        CropDataset([row], tiny())[0]
