@@ -13,12 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import av
+import hypothesis
 import numpy as np
 import PIL.Image
 import pytest
 
 from unmask.detector import Detector
 from unmask.network import CARD_KEY, CHECKSUMS, SHIPPED
+
+# A busy machine is no failure.
+hypothesis.settings.register_profile("unmask", deadline=None)
+hypothesis.settings.load_profile("unmask")
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 

@@ -129,7 +129,7 @@ def test_b4_a_circle_stays_a_circle_whatever_the_box() -> None:
         assert np.ptp(rows) == pytest.approx(120 * 224 / (2.4 * 90 * 1.3), abs=1.5)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(x=st.integers(-150, 150), y=st.integers(-150, 150), data=st.data())
 def test_b5_outside_the_picture_is_its_reflection(x: int, y: int, data: st.DataObject) -> None:
     """Equal to NumPy's `symmetric`, also many pictures away, and `truncated` says how much."""

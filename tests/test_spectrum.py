@@ -188,7 +188,7 @@ def test_c6_every_value_of_an_unnatural_crop_is_finite(pixels: Image) -> None:
     assert np.isfinite(vector).all()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     pixels=npst.arrays(
         np.uint8,

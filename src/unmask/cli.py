@@ -61,10 +61,10 @@ def main() -> None:
     try:
         app()
     except (ConfigurationError, DataError) as error:
-        err.print(f"unmask: {error}", markup=False)
+        err.print(f"unmask: {error}", markup=False, soft_wrap=True)
         sys.exit(WRONG_USAGE)
     except (UnmaskError, OSError) as error:  # a full disk, a folder that may not be written
-        err.print(f"unmask: {error}", markup=False)
+        err.print(f"unmask: {error}", markup=False, soft_wrap=True)
         sys.exit(FAILED)
 
 
@@ -198,7 +198,8 @@ def info(
             )
     for name, value in rows.items():
         table.add_row(name, str(value))
-    out.print(table)
+    # In a file or a pipe no line is folded at the width of a terminal that is not there.
+    (out if out.is_terminal else Console(width=200, highlight=False)).print(table)
 
 
 @app.command()

@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 from unmask.errors import TooLargeError, UndecodableError, UnreadableError, UnsupportedFormatError
 from unmask.types import Frame, Image
 
-__all__ = ["Video", "VideoInfo", "recognise"]
+__all__ = ["HEAD_BYTES", "Video", "VideoInfo", "recognise"]
 
 MAX_BYTES = 200 * 1024 * 1024
 MAX_DURATION_S = 2 * 60 * 60.0

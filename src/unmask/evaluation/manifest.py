@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from unmask.errors import DataError
 from unmask.types import Label
 
-__all__ = ["Manifest", "Row", "read_manifest", "read_table"]
+__all__ = ["COLUMNS", "Manifest", "Row", "read_manifest", "read_table"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from typing import NotRequired, TypedDict, cast
 from unmask.errors import DataError
 
 __all__ = [
+    "FORMAT",
     "Comparison",
     "Coverage",
     "Curves",
@@ -33,6 +34,7 @@ __all__ = [
     "origin",
     "read_results",
     "write_results",
+    "write_text",
 ]
 
 FORMAT = 1

@@ -8,7 +8,7 @@ from threading import BoundedSemaphore, Lock
 
 from unmask.server.problems import RequestError
 
-__all__ = ["Admission"]
+__all__ = ["Admission", "busy"]
 
 
 class Admission:

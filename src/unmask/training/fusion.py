@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from unmask.training.xception import FEATURES, Xception
 
-__all__ = ["Branches", "Detection", "FusionNetwork"]
+__all__ = ["FAKE", "REAL", "Branches", "Detection", "FusionNetwork"]
 
 Branches = Literal["fusion", "spatial", "frequency"]
 N_SPECTRUM = 512

@@ -1,0 +1,394 @@
+"""What the commands print, and the status they end with."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import PIL.Image
+import pytest
+from typer.testing import CliRunner
+
+from unmask import cli
+from unmask.detector import Detector
+from unmask.types import Reason
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "examples"
+ASTRONAUT = EXAMPLES / "astronaut.jpg"
+
+
+class Result(NamedTuple):
+    status: int
+    out: str
+    err: str
+
+    @property
+    def objects(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(
+    detector: Detector, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Run:
+    """The program in this process, with the weights that are loaded already."""
+    monkeypatch.setattr(cli, "_detector", lambda: detector)
+
+    def run(*arguments: object) -> Result:
+        monkeypatch.setattr("sys.argv", ["unmask", *map(str, arguments)])
+        with pytest.raises(SystemExit) as exit_:
+            cli.main()
+        return Result(int(exit_.value.code or 0), *capsys.readouterr())
+
+    return run
+
+
+def program(*arguments: object, **environment: str) -> Result:
+    """The program in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", "from unmask.cli import main; main()", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        env=os.environ
+        | {"PYTHONPATH": str(ROOT / "src"), "PYTHONIOENCODING": "utf-8"}
+        | environment,
+        check=False,
+    )
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture
+def sky(tmp_path: Path, landscape: bytes) -> Path:
+    """A picture without a face."""
+    path = tmp_path / "sky.png"
+    path.write_bytes(landscape)
+    return path
+
+
+# --- detect ---
+
+
+def test_a_picture_is_a_line_and_status_0(run: Run, detector: Detector) -> None:
+    result = run("detect", ASTRONAUT)
+    assert result.status == 0
+    [line] = result.out.splitlines()
+    assert line.startswith(detector.image(ASTRONAUT, heatmaps=False).verdict)
+    assert str(ASTRONAUT) in line
+    assert "%" in line
+    assert result.err == ""
+
+
+def test_several_faces_are_a_line_each(run: Run, tmp_path: Path) -> None:
+    photo = np.asarray(PIL.Image.open(ASTRONAUT).convert("RGB"))
+    path = tmp_path / "two.png"
+    PIL.Image.fromarray(np.hstack([photo, photo])).save(path)
+    lines = run("detect", path).out.splitlines()
+    assert len(lines) == 3
+    assert "face 0:" in lines[1]
+    assert "face 1:" in lines[2]
+    assert "px at" in lines[1]
+
+
+def test_json_is_an_object_a_line_in_the_order_given(run: Run, sky: Path, tmp_path: Path) -> None:
+    missing = tmp_path / "missing.jpg"
+    result = run("detect", "--json", sky, ASTRONAUT, missing, sky)
+    assert [one["path"] for one in result.objects] == [*map(str, (sky, ASTRONAUT, missing, sky))]
+    assert [one["reason"] for one in result.objects][::2] == ["no_face", "unreadable"]
+    assert result.objects[1]["p_fake"] is not None
+    assert result.objects[1]["timings_ms"]["media"] > 0.5
+    assert result.status == 3
+
+
+def text(path: Path) -> None:
+    path.write_text("this is no picture\n" * 20)
+
+
+def truncated(path: Path) -> None:
+    path.write_bytes(ASTRONAUT.read_bytes()[:9000])
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def too_many_bytes(path: Path) -> None:
+    path.write_bytes(ASTRONAUT.read_bytes())
+    os.truncate(path, 50 * 1024 * 1024 + 1)
+
+
+def too_many_pixels(path: Path) -> None:
+    """A PNG that claims 20,000 x 20,000 pixels in a few bytes."""
+    PIL.Image.new("RGB", (1, 1)).save(path, "PNG")
+    data = bytearray(path.read_bytes())
+    data[16:24] = struct.pack(">II", 20_000, 20_000)
+    data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+    path.write_bytes(data)
+
+
+def gif_bomb(path: Path) -> None:
+    """A screen of one pixel whose first frame claims 40,000 x 40,000."""
+    PIL.Image.new("P", (1, 1)).save(path, "GIF")
+    data = bytearray(path.read_bytes())
+    frame = data.index(b"\x2c\0\0\0\0\x01\0\x01\0")
+    data[frame + 5 : frame + 9] = struct.pack("<HH", 40_000, 40_000)
+    path.write_bytes(data)
+
+
+def polyglot(path: Path) -> None:
+    path.write_bytes(b"<html>" + ASTRONAUT.read_bytes())
+
+
+def missing(path: Path) -> None:
+    assert not path.exists()
+
+
+def link_to_nothing(path: Path) -> None:
+    path.symlink_to(path.with_name("nothing"))
+
+
+BAD = {
+    text: "unsupported_format",
+    truncated: "undecodable",
+    empty: "undecodable",
+    too_many_bytes: "too_large",
+    too_many_pixels: "too_large",
+    gif_bomb: "too_large",
+    polyglot: "unsupported_format",
+    missing: "unreadable",
+    link_to_nothing: "unreadable",
+}
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"), BAD.items(), ids=lambda value: getattr(value, "__name__", "")
+)
+def test_a_bad_input_has_its_reason_and_the_next_is_still_judged(
+    make: Callable[[Path], None], reason: str, run: Run, tmp_path: Path
+) -> None:
+    path = tmp_path / "photo.jpg"
+    make(path)
+    result = run("detect", "--json", path, ASTRONAUT)
+    bad, good = result.objects
+    assert (result.status, result.err) == (3, "")
+    assert (bad["verdict"], bad["reason"]) == ("not_analysed", reason)
+    assert [bad[key] for key in ("p_fake", "label", "confidence", "headline_face")] == [None] * 4
+    assert bad["faces"] == []
+    assert len(bad["detail"]) > 20
+    assert good["p_fake"] is not None
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read all")
+def test_a_file_that_may_not_be_read(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "secret.jpg"
+    path.write_bytes(ASTRONAUT.read_bytes())
+    path.chmod(0)
+    assert run("detect", "--json", path).objects[0]["reason"] == "unreadable"
+
+
+def test_the_table_says_why_and_what_to_do(run: Run, sky: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "text.jpg"
+    text(bad)
+    result = run("detect", sky, bad)
+    no_face, no_picture = result.out.splitlines()
+    assert result.status == 3
+    assert no_face.startswith("not_analysed")
+    assert "(no_face)" in no_face
+    assert "Convert it" in no_picture
+    assert "%" not in no_face + no_picture
+
+
+def test_a_folder_is_its_pictures_by_name(run: Run, landscape: bytes, tmp_path: Path) -> None:
+    for name in ("b.PNG", "a.jpg", "sub/c.webp", "notes.txt", ".DS_Store"):
+        path = tmp_path / "folder" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(landscape)
+    (tmp_path / "folder" / "album.jpg").mkdir()
+    result = run("detect", "--json", tmp_path / "folder")
+    names = [
+        Path(one["path"]).relative_to(tmp_path / "folder").as_posix() for one in result.objects
+    ]
+    assert names == ["a.jpg", "b.PNG", "sub/c.webp"]
+    assert {one["reason"] for one in result.objects} == {"no_face"}
+
+
+def test_a_file_that_is_named_is_taken_whatever_its_ending(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "photo.txt"
+    path.write_bytes(ASTRONAUT.read_bytes())
+    assert run("detect", "--json", path).objects[0]["p_fake"] is not None
+
+
+def test_heat_maps_are_written_as_pictures_of_their_size(
+    run: Run, sky: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "deep" / "maps"
+    result = run("detect", "--json", "--heatmap-dir", target, sky, ASTRONAUT, ASTRONAUT)
+    assert [path.name for path in sorted(target.iterdir())] == [
+        "0001-astronaut.jpg",
+        "0002-astronaut.jpg",
+    ]
+    assert result.objects[1]["timings_ms"]["media"] > 0.5
+    shown = PIL.Image.open(target / "0001-astronaut.jpg").convert("RGB")
+    photo = PIL.Image.open(ASTRONAUT).convert("RGB")
+    assert shown.size == photo.size
+    difference = np.abs(np.asarray(shown, int) - np.asarray(photo)).max(axis=2)
+    assert difference[:, 400:].max() < 60  # only JPEG's rounding
+    x1, y1, x2, y2 = map(int, result.objects[1]["faces"][0]["box"])
+    assert difference[y1:y2, x1:x2].mean() > 3 * difference[:, 400:].mean()
+
+
+def test_a_colour_map_by_name(run: Run, tmp_path: Path) -> None:
+    jet, viridis = tmp_path / "jet", tmp_path / "viridis"
+    run("detect", "--heatmap-dir", jet, ASTRONAUT)
+    run("detect", "--heatmap-dir", viridis, "--colormap", "viridis", ASTRONAUT)
+    pictures = [(folder / "0000-astronaut.jpg").read_bytes() for folder in (jet, viridis)]
+    assert pictures[0] != pictures[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["detect"], "Missing argument"),
+        (["detect", "--colormap", "rainbow", ASTRONAUT], "expected jet or viridis"),
+        (["detect", "--heatmap-dir", ASTRONAUT, ASTRONAUT], "expected a folder"),
+        (["detect", "--unknown", ASTRONAUT], "No such option"),
+        (["unknown"], "No such command"),
+        (["evaluate", ASTRONAUT, "--faces", "some"], "expected detect or whole"),
+        (["evaluate", EXAMPLES / "nothing.csv"], "nothing.csv"),
+    ],
+    ids=lambda value: " ".join(map(str, value[:2])) if isinstance(value, list) else "",
+)
+def test_wrong_usage_is_status_2_and_says_what_was_expected(
+    arguments: list[object], message: str, run: Run
+) -> None:
+    result = run(*arguments)
+    assert result.status == 2
+    assert message in " ".join(result.err.split())
+    assert result.out == ""
+    assert "Traceback" not in result.err
+
+
+def test_a_folder_without_pictures_is_wrong_usage(run: Run, tmp_path: Path) -> None:
+    result = run("detect", tmp_path)
+    assert result.status == 2
+    assert result.err.startswith("unmask: no picture or video in")
+
+
+def test_a_disk_that_refuses_is_one_line_and_status_1(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(PIL.Image.Image, "save", full)
+    result = run("detect", "--heatmap-dir", tmp_path, ASTRONAUT)
+    assert result.status == 1
+    assert result.err == "unmask: [Errno 28] No space left on device\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are bytes on Linux only")
+def test_a_name_in_no_encoding_does_not_stop_the_rest(tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\xfe.jpg"))
+    path.write_bytes(b"no picture")
+    for options in ([], ["--json"]):
+        result = program("detect", *options, path, tmp_path / "missing.jpg")
+        assert (result.status, result.err) == (3, "")
+        assert len(result.out.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("p_fake", "shown"),
+    [(0.0, "0.1%"), (1.0, "99.9%"), (0.99999, "99.9%"), (0.5, "50.0%"), (0.123, "12.3%")],
+)
+def test_f13_no_probability_is_shown_as_certain(p_fake: float, shown: str) -> None:
+    assert cli._score(p_fake).strip() == shown
+
+
+def test_f13_what_was_not_scored_shows_no_figure() -> None:
+    assert not any(character.isdigit() for character in cli._score(None))
+
+
+# --- info ---
+
+
+def test_info_prints_the_card(run: Run, detector: Detector) -> None:
+    result = run("info")
+    assert result.status == 0
+    for value in (
+        detector.identity.name,
+        detector.identity.sha256,
+        detector.card.calibration["method"],
+        *detector.card.quality_rules,
+    ):
+        assert value in result.out
+
+
+def test_info_as_json_is_the_whole_card_without_its_pictures(
+    run: Run, card: dict[str, Any], detector: Detector
+) -> None:
+    shown = json.loads(run("info", "--json").out)
+    assert shown.keys() == card.keys() | {"sha256"}
+    assert shown["sha256"] == detector.identity.sha256
+    assert shown["thresholds"] == card["thresholds"]
+    assert [set(sample) for sample in shown["golden"]] == [
+        set(sample) - {"png"} for sample in card["golden"]
+    ]
+
+
+# --- the program itself ---
+
+
+@pytest.mark.parametrize("command", ["detect", "info"])
+def test_weights_that_cannot_be_trusted_are_one_line_and_status_1(
+    command: str, tmp_path: Path
+) -> None:
+    weights = tmp_path / "weights.onnx"
+    weights.write_bytes(b"no weights")
+    arguments = [ASTRONAUT] if command == "detect" else []
+    result = program(command, *arguments, UNMASK_MODEL=str(weights))
+    assert (result.status, result.out) == (1, "")
+    assert result.err.startswith("unmask: The model weights.onnx needs its checksum")
+    assert len(result.err.splitlines()) == 1
+
+
+def test_a_setting_that_does_not_fit_is_status_2_and_named() -> None:
+    result = program("info", UNMASK_THREADS="many")
+    assert (result.status, result.out) == (2, "")
+    assert result.err.startswith("unmask: UNMASK_THREADS")
+    assert "Traceback" not in result.err
+
+
+def test_help_names_every_command_and_its_statuses() -> None:
+    runner = CliRunner()
+    help_ = runner.invoke(cli.app, ["--help"]).output
+    names = [command.name or command.callback.__name__ for command in cli.app.registered_commands]
+    assert {"detect", "serve", "info", "train", "export", "evaluate"} <= set(names)
+    assert all(name in help_ for name in names)
+    assert "0 all analysed, 3 some not, 2 wrong usage, 1 failed" in " ".join(
+        runner.invoke(cli.app, ["detect", "--help"]).output.split()
+    )
+
+
+def test_training_without_its_extra_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, run: Run
+) -> None:
+    monkeypatch.setitem(sys.modules, "unmask.training.train", None)
+    result = run("train", tmp_path / "manifest.csv", tmp_path / "run")
+    assert result.status == 1
+    assert 'pip install "unmask[train]"' in " ".join(result.err.split())
+
+
+def test_every_reason_of_a_bad_input_is_a_documented_one() -> None:
+    assert set(BAD.values()) <= set(map(str, Reason))
