@@ -247,8 +247,6 @@ def export(
     ],
 ) -> None:
     """Write a calibrated ONNX file with its model card."""
-    import tomllib
-
     try:
         from unmask.training.export import export as run
     except ImportError as error:
@@ -258,7 +256,7 @@ def export(
         manifest,
         target,
         golden=golden,
-        documentation=tomllib.loads(documentation.read_text()),
+        documentation=_read_toml(documentation),
     )
     out.print(f"{target}: {card['calibration']['method']}, thresholds {card['thresholds']}")
 
@@ -397,6 +395,15 @@ def _why(report: ImageReport) -> str:
 def _progress() -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     return Progress(*columns, TimeRemainingColumn(), console=err)
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"{path} cannot be read as TOML: {error}") from error
 
 
 def _training() -> tuple[Any, Any]:
