@@ -291,8 +291,6 @@ def export(
     ],
 ) -> None:
     """Write a calibrated ONNX file with its model card."""
-    import tomllib
-
     try:
         from unmask.training.export import export as run
     except ImportError as error:
@@ -302,7 +300,7 @@ def export(
         manifest,
         target,
         golden=golden,
-        documentation=tomllib.loads(documentation.read_text()),
+        documentation=_read_toml(documentation),
     )
     out.print(f"{target}: {card['calibration']['method']}, thresholds {card['thresholds']}")
 
@@ -517,6 +515,15 @@ def _showing(bar: Progress, name: str) -> Callable[[int, int], None]:
     """What a long run tells its progress to."""
     task = bar.add_task(name, total=None)
     return lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"{path} cannot be read as TOML: {error}") from error
 
 
 def _training() -> tuple[Any, Any]:

@@ -109,6 +109,7 @@ TINY = (
     "stage1.steps_per_epoch=2",
     "stage2.epochs=2",
     "stage2.steps_per_epoch=3",
+    "stage2.train_from=exit",
 )
 """Overrides of a training that takes seconds."""
 

@@ -6,7 +6,10 @@ import csv
 import importlib.util
 import io
 import json
+import os
 import shutil
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -403,6 +406,14 @@ def test_the_command_prepares_and_says_what_it_left_out(folder, tmp_path):
     assert isinstance(result.exception, ConfigurationError)
     entries = (tmp_path / "out" / "journal.jsonl").read_text().splitlines()
     assert json.loads(entries[0]) == {"faces": "detect", "frames": 8}
+
+
+def test_it_needs_no_torch():
+    check = "import sys, unmask.training.prepare; sys.exit('torch' in sys.modules)"
+    environment = {**os.environ, "PYTHONPATH": str(Path(module.__file__).parents[2])}
+    assert (
+        subprocess.run([sys.executable, "-c", check], env=environment, check=False).returncode == 0
+    )
 
 
 def test_tight_crops_of_videos_are_kept_with_their_faces(tmp_path):

@@ -106,7 +106,8 @@ def export(
             "training": config,
         },
     }
-    helper.set_model_props(model, {CARD_KEY: json.dumps(card)})
+    # A date of the TOML documentation is told as text.
+    helper.set_model_props(model, {CARD_KEY: json.dumps(card, default=str)})
     data = model.SerializeToString()
     target.parent.mkdir(parents=True, exist_ok=True)
     _write(target, data)
