@@ -329,6 +329,7 @@ def evaluate(
 ) -> None:
     """Measure the model on labelled pictures."""
     from unmask import evaluation
+    from unmask.evaluation.tables import TABLES
 
     if faces not in ("detect", "whole"):
         raise ConfigurationError(f"--faces {faces}: expected detect or whole")
@@ -358,7 +359,7 @@ def evaluate(
             plots=plots,
             track=track,
         )
-    out.print(evaluation.TABLES["summary"](measured), markup=False)
+    out.print(TABLES["summary"](measured), markup=False)
 
 
 def _scorer(detector: Detector, faces: str) -> Scorer:

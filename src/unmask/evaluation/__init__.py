@@ -13,11 +13,9 @@ from unmask.evaluation.protocol import Options, compare, evaluate
 from unmask.evaluation.results import Results, read_results, write_results
 from unmask.evaluation.robustness import DEGRADATIONS, degrade
 from unmask.evaluation.scores import Outcome, Scorer, read_scores, scorer_of_crops, write_scores
-from unmask.evaluation.tables import TABLES
 
 __all__ = [
     "DEGRADATIONS",
-    "TABLES",
     "Manifest",
     "Options",
     "Outcome",
