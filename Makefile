@@ -44,7 +44,7 @@ figures: .venv/dev  ## rewrite the figures of the documents from docs/results, a
 	$(BIN)/pip install --quiet --editable '.[dev,heic]'
 	touch $@
 
-web/node_modules: web/package-lock.json .venv/dev
+web/node_modules: web/package-lock.json | .venv/dev
 	$(NPM) ci
 	touch $@
 
