@@ -51,7 +51,7 @@ def landscape() -> bytes:
     return file.getvalue()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def card(detector: Detector) -> dict[str, Any]:
     """The shipped model's card as it stands in the file."""
     return json.loads(json.dumps(dataclasses.asdict(detector.card)))

@@ -278,6 +278,17 @@ def test_c13_only_square_rgb_crops_are_described(pixels: Image) -> None:
         describe(pixels)
 
 
+def test_c13_channels_are_weighed_as_rgb() -> None:
+    """Stripes in red weigh 0.299, in blue 0.114: exchanged channels would exchange them."""
+    levels = {}
+    for channel, name in enumerate("rgb"):
+        pixels = np.full((64, 64, 3), 128, np.uint8)
+        pixels[..., channel] = noise(64)[..., 0]
+        levels[name] = value(describe(pixels), "dct.log_magnitude[3][4]")
+    assert np.exp(levels["r"] - levels["b"]) == pytest.approx(0.299 / 0.114, rel=0.1)
+    assert np.exp(levels["g"] - levels["r"]) == pytest.approx(0.587 / 0.299, rel=0.1)
+
+
 def test_a11_values_of_a_photo_lie_within_a_few_units(astronaut: bytes) -> None:
     """No raw magnitude of a million beside an activation of a third."""
     portrait = PIL.Image.open(io.BytesIO(astronaut)).convert("RGB").crop((120, 20, 344, 244))
