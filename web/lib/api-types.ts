@@ -395,7 +395,10 @@ export interface components {
       | "undecodable"
       | "unsupported_format"
       | "too_large"
-      | "unreadable";
+      | "unreadable"
+      | "timed_out"
+      | "few_frames"
+      | "doubtful_face";
     /**
      * Verdict
      * @description What a person is told.
