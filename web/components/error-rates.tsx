@@ -46,7 +46,7 @@ export function ErrorRates({ card }: { card: ModelAnswer | undefined }) {
       </div>
       <p className="mt-3 max-w-prose text-muted text-sm">
         Counted on validation pictures: the model never trained on them, but its two lines were set
-        so that these rates hold there. On pictures of another kind it errs more often.
+        so that these rates hold there. On pictures of another kind, expect more errors.
       </p>
     </>
   );

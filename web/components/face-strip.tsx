@@ -29,12 +29,14 @@ export function FaceStrip(props: {
           <Tabs.Tab
             key={face.box.join()}
             value={index}
-            aria-label={`Face ${index + 1}: ${VERDICTS[face.verdict].title}`}
             className={cn(
               "border p-1 text-left",
               index === selected ? "border-ink" : "border-transparent hover:border-edge",
             )}
           >
+            <span className="sr-only">
+              Face {index + 1}: {VERDICTS[face.verdict].title},
+            </span>
             <Cutout url={props.url} face={face} image={answer.image} />
             <span className="reading mt-1 flex items-center gap-1 text-xs">
               <VerdictMark

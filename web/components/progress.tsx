@@ -8,7 +8,7 @@ import { Button } from "./ui/button";
 export function Pending({ file, progress }: { file: File; progress: Progress }) {
   return (
     <section aria-label="Analysis" className="lg:min-h-96">
-      <h1 className="font-serif text-[2.6rem] leading-[1.05] sm:text-5xl">
+      <h1 className="font-serif text-[2.6rem] leading-[1.05]">
         {progress.step === "running" ? "Analysing" : "Waiting"}
       </h1>
       <div className="mt-5 h-0.5 overflow-hidden bg-rule">
@@ -51,7 +51,7 @@ export function Failure(props: {
         id="problem"
         ref={heading}
         tabIndex={-1}
-        className="font-serif text-[2.6rem] leading-[1.05] sm:text-5xl"
+        className="font-serif text-[2.6rem] leading-[1.05]"
       >
         {title}
       </h1>

@@ -78,7 +78,18 @@ const EXAMPLES = [
 
 function Examples({ onFiles }: { onFiles: Files }) {
   const [error, setError] = useState<Error | null>(null);
-  const open = (name: string) => getExample(name).then((file) => onFiles([file]), setError);
+  const [isFetching, setFetching] = useState(false);
+  const open = async (name: string) => {
+    setFetching(true);
+    setError(null);
+    try {
+      onFiles([await getExample(name)]);
+    } catch (error) {
+      setError(error instanceof Error ? error : new Error(String(error)));
+    } finally {
+      setFetching(false);
+    }
+  };
   return (
     <section aria-labelledby="examples" className="flex flex-col">
       <h2 id="examples" className="text-muted text-sm">
@@ -89,6 +100,7 @@ function Examples({ onFiles }: { onFiles: Files }) {
           <button
             key={name}
             type="button"
+            disabled={isFetching}
             onClick={() => open(name)}
             className="group relative min-h-40 overflow-hidden bg-bench text-left"
           >

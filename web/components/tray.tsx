@@ -23,7 +23,7 @@ export function Tray(props: {
   const shown = exhibits.filter((exhibit) => filter === "all" || outcome(exhibit) === filter);
   return (
     <section aria-labelledby="tray">
-      <h1 id="tray" className="font-serif text-[2.6rem] leading-[1.05] sm:text-5xl">
+      <h1 id="tray" className="font-serif text-[2.6rem] leading-[1.05]">
         {exhibits.length} photos
       </h1>
       <div className="mt-4 flex flex-wrap items-center gap-x-5 gap-y-3">

@@ -32,6 +32,9 @@ export const REASONS: Record<Reason, string> = {
   unsupported_format: "Unmask does not read this format.",
   too_large: "The file is over the size limit.",
   unreadable: "The file could not be read.",
+  timed_out: "The time set for it ran out.",
+  few_frames: "Too few pictures of this person could be analysed.",
+  doubtful_face: "It was found too unsurely to be called a face.",
 };
 
 /** What a verdict on one face means, and how often it is wrong. */

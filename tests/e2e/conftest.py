@@ -1,0 +1,151 @@
+"""A real server with the shipped model, and a real Chromium looking at its page."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import PIL.Image
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+ROOT = Path(__file__).parents[2]
+SERVE = "import sys; from unmask.cli import main; sys.argv = ['unmask', *sys.argv[1:]]; main()"
+CHROMIUM = shutil.which("chromium")
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+START_S = 120
+TIMEOUT_MS = 60_000
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of `unmask serve`."""
+    if not (ROOT / "src/unmask/server/static/index.html").is_file():
+        pytest.fail("the page is not built: pip install -e . builds it")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    log = tmp_path_factory.mktemp("server") / "log"
+    with log.open("w") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-c", SERVE, "serve", "--port", str(port)],
+            stdout=file,
+            stderr=file,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), *sys.path])},
+        )
+    try:
+        _await_health(address, process, log)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def _await_health(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            break
+        try:
+            urllib.request.urlopen(f"{address}/health", timeout=5).close()
+        except urllib.error.URLError:
+            time.sleep(0.2)
+        else:
+            return
+    pytest.fail(f"the server did not start: {log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("there is no chromium on PATH: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS, timeout=TIMEOUT_MS
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(chromium: Browser, server: str) -> Iterator[Callable[..., Page]]:
+    """Opens the page in a browser of its own, with any option of a context.
+
+    Whatever a test does, the page may ask no other host for anything and must not complain.
+    """
+    contexts: list[BrowserContext] = []
+    foreign: list[str] = []
+    complaints: list[str] = []
+
+    def note(message: Any) -> None:
+        # A request that was answered with a problem is the business of its own test.
+        is_answer = message.text.startswith("Failed to load resource")
+        if message.type in ("error", "warning") and not is_answer:
+            complaints.append(message.text)
+
+    def watch(request: Any) -> None:
+        if not request.url.startswith((server, "blob:", "data:")):
+            foreign.append(request.url)
+
+    def open_(**options: Any) -> Page:
+        context = chromium.new_context(**options)
+        contexts.append(context)
+        context.set_default_timeout(TIMEOUT_MS)
+        page = context.new_page()
+        page.on("request", watch)
+        page.on("console", note)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(server)
+        page.bring_to_front()
+        page.get_by_text("up to", exact=False).first.wait_for()  # the limits are there
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert foreign == []
+    assert complaints == []
+
+
+@pytest.fixture
+def page(open_page: Callable[..., Page]) -> Page:
+    return open_page(viewport={"width": 1280, "height": 900}, color_scheme="light")
+
+
+@pytest.fixture(scope="session")
+def photos(
+    tmp_path_factory: pytest.TempPathFactory, astronaut: bytes, landscape: bytes
+) -> dict[str, Path]:
+    """Pictures by what is to be seen on them, and what only claims to be one."""
+    folder = tmp_path_factory.mktemp("photos")
+    portrait = PIL.Image.open(io.BytesIO(astronaut))
+    pair = PIL.Image.new("RGB", (2 * portrait.width, portrait.height))
+    pair.paste(portrait, (0, 0))
+    pair.paste(portrait, (portrait.width, 0))
+    pair.save(folder / "two-faces.jpg", quality=95)
+    (folder / "one-face.jpg").write_bytes(astronaut)
+    (folder / "no-face.png").write_bytes(landscape)
+    (folder / "text.jpg").write_text("This is not a picture.")
+    (folder / "truncated.jpg").write_bytes(astronaut[: len(astronaut) // 2])
+    (folder / "empty.jpg").write_bytes(b"")
+    with (folder / "too-large.jpg").open("wb") as file:
+        file.truncate(50 * 1024 * 1024 + 1)
+    return {path.stem: path for path in folder.iterdir()}
