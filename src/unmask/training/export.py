@@ -52,7 +52,7 @@ QUALITY_RULES = {
     "max_yaw": 0.95,
     "max_truncated": 0.4,
 }
-"""The limits within which 99 of 100 validation pictures lie; see docs/limits.md."""
+"""Set by hand near the ends of a sample of the validation faces; see docs/limits.md."""
 
 FALSE_ALARMS, MISSES = 0.01, 0.05
 """The rates on validation pictures that set the thresholds of the three-way verdict."""
