@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import PIL.Image
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -40,11 +42,24 @@ def post(client: FlaskClient) -> Callable[..., object]:
     return post
 
 
+@pytest.fixture(scope="session")
+def face_clip(clip: Callable[..., bytes], astronaut: bytes) -> bytes:
+    """One second of one face, which moves a little."""
+    photo = PIL.Image.open(io.BytesIO(astronaut)).convert("RGB")
+    return clip([np.asarray(photo.rotate(angle)) for angle in range(5)], rate=5)
+
+
+@pytest.fixture(scope="session")
+def faceless_clip(clip: Callable[..., bytes]) -> bytes:
+    """One second without a face."""
+    return clip([np.full((96, 128, 3), 10 * n, np.uint8) for n in range(10)])
+
+
 def _require(command: str, package: str) -> str:
     """Where a command is. Without it a test is skipped, but on CI it fails."""
     found = [shutil.which(command), *map(str, Path("/usr/lib/postgresql").glob(f"*/bin/{command}"))]
     for path in filter(None, found):
-        return str(Path(path).resolve())
+        return path
     message = f"{command} is not there: apt-get install {package}"
     if os.environ.get("CI") == "true":
         pytest.fail(message)
