@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import PIL.Image
+import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -23,7 +24,7 @@ from unmask.settings import Settings
 
 @pytest.fixture(scope="session")
 def app(detector: Detector) -> Flask:
-    return create_app(Settings(), detector)
+    return create_app(Settings(workers=0), detector)
 
 
 @pytest.fixture
@@ -107,6 +108,14 @@ def redis_url(socket_dir: Path) -> Iterator[str]:
         server.wait()
 
 
+def _answers(url: str) -> bool:
+    try:
+        psycopg.connect(url).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
 @pytest.fixture(scope="session")
 def postgresql_url(socket_dir: Path) -> Iterator[str]:
     """A real PostgreSQL with an empty database."""
@@ -142,8 +151,9 @@ def postgresql_url(socket_dir: Path) -> Iterator[str]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        _wait_for((data / ".s.PGSQL.5432").exists)
-        yield f"postgresql://unmask@/postgres?host={data}"
+        url = f"postgresql://unmask@/postgres?host={data}"
+        _wait_for(lambda: _answers(url))
+        yield url
     finally:
         server.kill()
         server.wait()
