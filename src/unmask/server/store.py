@@ -158,7 +158,8 @@ class Store:
             "state": State.QUEUED.value,
             "names": list(names),
             "options": dict(options),
-            "created_at": time.time(),
+            # To the microsecond, as times go over the wire: `before` must find the same job.
+            "created_at": round(time.time(), 6),
             "done": 0,
             "total": 0 if kind == "video" else len(names),
             "attempts": 0,
