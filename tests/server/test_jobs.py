@@ -47,7 +47,7 @@ def folder(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def app(detector, folder) -> Iterator[Flask]:
     """A server with one worker, which all tests here share: its model takes a while to load."""
-    app = create_app(settings_in(folder), detector)
+    app = create_app(Settings(data_dir=folder), detector)
     yield app
     app.extensions["unmask"].jobs.close()
 

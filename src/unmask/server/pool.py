@@ -132,11 +132,12 @@ class Pool:
 
     def _tick(self) -> bool:
         """Do what is due; whether there is nothing to watch closely."""
-        if time.monotonic() - self._tidied_at >= self._upkeep_s:
-            self.tidy()
+        # First, so that nobody else takes over the job of a worker that is known to be dead.
         for slot in self._slots:
             if slot.process is not None and not slot.process.is_alive():
                 self._bury(slot)
+        if time.monotonic() - self._tidied_at >= self._upkeep_s:
+            self.tidy()
         is_needed = not self._is_embedded or bool(self._store.active(State.QUEUED))
         for slot in self._slots:
             is_due = time.monotonic() - slot.started_at > RESTART_S
