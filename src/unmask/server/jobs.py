@@ -106,8 +106,7 @@ class Jobs:
         """
         job = self._store.get(job_id)
         if job is None:
-            kept_s = self._settings.result_ttl_s
-            message = f"There is no such job. A job is kept for {kept_s:.0f} seconds after its end."
+            message = "There is no such job, or no longer: `expires_at` says how long one is kept."
             raise RequestError("not_found", message)
         return job
 

@@ -124,9 +124,9 @@ class Pool:
             is_calm = True
             try:
                 is_calm = self._tick()
-            except SQLAlchemyError as error:
-                # The store may be away for a moment; the supervisor may not.
-                log.warning("the store does not answer: %s", error)
+            except (SQLAlchemyError, OSError) as error:
+                # The store may be away for a moment, the disk full; the supervisor goes on.
+                log.warning("the upkeep of the jobs failed: %s", error)
             self._wake.wait(self._upkeep_s if is_calm else TICK_S)
             self._wake.clear()
 
