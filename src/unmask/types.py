@@ -224,7 +224,7 @@ class Quality:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceReport:
-    """What is known of one face. `prediction` is None exactly where it was not analysed."""
+    """What is known of one face. `prediction` and `spectrum` are None where it was not analysed."""
 
     face: Face
     verdict: Verdict

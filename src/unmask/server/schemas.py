@@ -155,6 +155,10 @@ class FaceAnswer(Wire):
     contributions: dict[str, float] | None = Field(
         description="How much the answer would fall without each branch of the model, in logits."
     )
+    spectrum: list[float] | None = Field(
+        description="Mean log power of the face in 16 bands of equal width, from 0 to 0.5 cycles "
+        "per pixel of its aligned crop; natural logarithm. Null where not analysed."
+    )
     heatmap: HeatmapAnswer | None
 
 
