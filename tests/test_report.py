@@ -66,7 +66,7 @@ def answer(request: pytest.FixtureRequest, answers: dict[str, dict[str, Any]]) -
 def test_it_has_the_agreed_keys(answer: dict[str, Any]) -> None:
     assert answer.keys() == KEYS | ADDED
     assert answer["kind"] == "image"
-    assert answer["image"].keys() == {"width", "height", "format", "camera"}
+    assert answer["image"].keys() == {"width", "height", "format", "n_bytes", "camera"}
     assert answer["model"].keys() == {"name", "version", "sha256"}
     for face in answer["faces"]:
         assert face.keys() == FACE_KEYS | FACE_ADDED
@@ -147,7 +147,9 @@ def test_the_origin_of_an_answer_is_in_it(
     answer = answers["a face"]
     photo = (EXAMPLES / "astronaut.jpg").read_bytes()
     assert answer["sha256"] == hashlib.sha256(photo).hexdigest()
+    assert answer["image"]["n_bytes"] == len(photo)
     assert answer["path"] == str(EXAMPLES / "astronaut.jpg")
     assert answer["model"]["sha256"] == detector.identity.sha256
     assert answers["two faces"]["sha256"] is None
+    assert answers["two faces"]["image"]["n_bytes"] is None
     assert answers["two faces"]["image"]["format"] == "ARRAY"

@@ -42,6 +42,7 @@ def _image(report: ImageReport) -> dict[str, Any]:
             "width": report.width,
             "height": report.height,
             "format": report.format,
+            "n_bytes": report.n_bytes,
             "camera": dict(report.camera),
         },
         "model": asdict(report.model),

@@ -3,6 +3,7 @@
 import { useState } from "react";
 import { flagPrecision, type SourceRates } from "@/lib/card";
 import { rate } from "@/lib/format";
+import { pictures } from "@/lib/measured";
 import { Segmented } from "./ui/segmented";
 
 const SHARES = [
@@ -39,8 +40,12 @@ export function Prevalence({ sources }: { sources: readonly SourceRates[] }) {
         <ul>
           {precisions.map(({ source, precision }) => (
             <li key={source}>
-              <strong className="reading">{rate(precision)}</strong> of the time on pictures like{" "}
-              {source}
+              {precision === null ? (
+                <strong className="font-medium">an unknown share</strong>
+              ) : (
+                <strong className="reading">{rate(precision)}</strong>
+              )}{" "}
+              of the time ({pictures(source)})
             </li>
           ))}
         </ul>

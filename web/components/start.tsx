@@ -1,5 +1,5 @@
 import type { UseQueryResult } from "@tanstack/react-query";
-import { Camera, ImageUp } from "lucide-react";
+import { Camera, FolderOpen, ImageUp } from "lucide-react";
 import { useState } from "react";
 import { ApiError, getExample, type ModelAnswer } from "@/lib/api";
 import { bytes } from "@/lib/format";
@@ -48,6 +48,15 @@ export function Start({ model, onFiles }: { model: UseQueryResult<ModelAnswer>; 
               >
                 <Camera className="size-4" aria-hidden="true" />
                 Take a photo
+              </FileInput>
+              <FileInput
+                label="Choose a folder"
+                className={`${buttonClass()} relative pointer-coarse:hidden`}
+                onFiles={onFiles}
+                folder
+              >
+                <FolderOpen className="size-4" aria-hidden="true" />
+                Choose a folder
               </FileInput>
               <p className="text-muted text-sm">or drop them anywhere on this page, or paste one</p>
             </div>

@@ -335,6 +335,11 @@ export interface components {
       /** Format */
       format: string | null;
       /**
+       * N Bytes
+       * @description The size of the file.
+       */
+      n_bytes: number | null;
+      /**
        * Camera
        * @description What the file claims of its origin, which anyone can change.
        */

@@ -64,8 +64,8 @@ describe("flagPrecision", () => {
     expect(flagPrecision(0.946, 0.06, 0.001)).toBeCloseTo(0.016, 3);
   });
 
-  it("is certain where there is nothing genuine, and nothing where nothing is flagged", () => {
+  it("is certain where there is nothing genuine, and unknown where nothing is flagged", () => {
     expect(flagPrecision(0.5, 0.1, 1)).toBe(1);
-    expect(flagPrecision(0, 0, 0.5)).toBe(0);
+    expect(flagPrecision(0, 0, 0.5)).toBeNull();
   });
 });

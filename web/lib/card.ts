@@ -71,11 +71,15 @@ export function knownFailures(card: ModelAnswer | undefined): string[] {
   return Array.isArray(failures) ? failures.filter((item) => typeof item === "string") : [];
 }
 
-/** How often a flag is right where `prevalence` of all faces are manipulated. */
-export function flagPrecision(detections: number, falseAlarms: number, prevalence: number): number {
+/** How often a flag is right where `prevalence` of all faces are manipulated; null if none falls. */
+export function flagPrecision(
+  detections: number,
+  falseAlarms: number,
+  prevalence: number,
+): number | null {
   const right = detections * prevalence;
   const wrong = falseAlarms * (1 - prevalence);
-  return right + wrong === 0 ? 0 : right / (right + wrong);
+  return right + wrong === 0 ? null : right / (right + wrong);
 }
 
 function record(value: unknown): Record<string, unknown> {

@@ -166,6 +166,7 @@ class ImageFacts(Wire):
     width: int | None
     height: int | None
     format: str | None
+    n_bytes: int | None = Field(description="The size of the file.")
     camera: dict[str, str] = Field(
         description="What the file claims of its origin, which anyone can change."
     )
