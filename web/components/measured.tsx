@@ -83,7 +83,7 @@ function names(measurements: readonly Measurement[]): string {
 function Rate({ of: { value, low, high } }: { of: Estimate }) {
   return (
     <Cell>
-      {value === null ? "none" : rate(value)}
+      {value === null ? "–" : rate(value)}
       {value !== null && low !== null && high !== null && (
         <span className="block whitespace-nowrap text-muted text-xs">
           {rate(low)} to {rate(high)}

@@ -29,7 +29,7 @@ export function SpectrumPlot({ face, card }: { face: FaceAnswer; card: ModelAnsw
           preserveAspectRatio="none"
           className="h-32 w-full border-edge border-b border-l"
           role="img"
-          aria-label={`The radial profile of this face's spectrum, from ${face.spectrum.at(0)?.toFixed(1)} in its coarsest band to ${face.spectrum.at(-1)?.toFixed(1)} in its finest. ${comparison}`}
+          aria-label={`The radial profile of this face's spectrum, from ${face.spectrum.at(0)?.toFixed(1)} in its coarsest band to ${face.spectrum.at(-1)?.toFixed(1)} in its finest. ${comparison}`.trim()}
           fill="none"
         >
           {drawn.band && <path d={drawn.band} className="fill-edge/30" />}

@@ -42,7 +42,7 @@ export function Start({ model, onFiles }: { model: UseQueryResult<ModelAnswer>; 
               </span>
               <FileInput
                 label="Take a photo"
-                className={`${buttonClass()} relative hidden pointer-coarse:inline-flex`}
+                className={`${buttonClass()} relative not-pointer-coarse:hidden`}
                 onFiles={onFiles}
                 camera
               >
