@@ -2,11 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix web
-PAGE := $(shell find web examples -type f -not -path '*/node_modules/*' -not -path '*/.next/*' \
-	-not -path '*/out/*' -not -path '*/public/examples/*' 2>/dev/null)
+PAGE := $(shell find web examples docs/results -type f -not -path '*/node_modules/*' -not -path '*/.next/*' \
+	-not -path '*/out/*' -not -path '*/public/*' 2>/dev/null)
 export NEXT_TELEMETRY_DISABLED := 1
 
-.PHONY: serve test lint types figures clean
+.PHONY: serve test lint types figures screenshots clean
 
 serve: .venv/core  ## the page and the API at http://127.0.0.1:5000
 	$(BIN)/unmask serve
@@ -34,6 +34,9 @@ types: .venv/dev web/node_modules  ## the page's types from the API's own docume
 figures: .venv/dev  ## rewrite the figures of the documents from docs/results, and the verdicts
 	$(BIN)/python scripts/readme_verdicts.py
 	$(BIN)/python -m unmask.evaluation.tables README.md docs/*.md
+
+screenshots: .venv/dev  ## rewrite docs/images from the shipped examples, in a real Chromium
+	$(BIN)/python scripts/screenshots.py
 
 .venv/core: pyproject.toml hatch_build.py $(PAGE)
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

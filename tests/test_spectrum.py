@@ -16,7 +16,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from numpy.typing import NDArray
 
-from unmask.spectrum import HIGH_FREQUENCY, _block_dct, describe, feature_names, radial_profile
+from unmask.spectrum import (
+    HIGH_FREQUENCY,
+    _block_dct,
+    describe,
+    feature_names,
+    radial_bands,
+    radial_profile,
+)
 from unmask.types import FaceCrop, Image, Spectrum
 
 NAMES = feature_names()
@@ -131,6 +138,13 @@ def test_c1_a_frequency_is_found_at_its_cycles_per_pixel(size: int, frequency: f
     radii, power = radial_profile(describe(ring(size, frequency)))
     assert radii[power.argmax()] == pytest.approx(frequency, abs=1 / size)
     assert 0 < radii.min() < radii.max() < 0.5
+
+
+@pytest.mark.parametrize("band", [1, 4, 8, 15])
+def test_a_frequency_is_found_in_its_band(band: int) -> None:
+    bands = radial_bands(describe(ring(224, (band + 0.5) / 32)))
+    assert bands.shape == (16,)
+    assert bands.argmax() == band
 
 
 def test_c1_sixty_of_224_cycles_separate_low_from_high() -> None:

@@ -121,6 +121,7 @@ class Detector:
             format=picture.format,
             model=self.identity,
             timings_ms=clock.timings_ms,
+            n_bytes=picture.n_bytes,
             camera=picture.camera,
         )
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from unmask.spectrum import radial_bands
 from unmask.types import (
     FaceReport,
     FrameReport,
@@ -38,6 +42,7 @@ def _image(report: ImageReport) -> dict[str, Any]:
             "width": report.width,
             "height": report.height,
             "format": report.format,
+            "n_bytes": report.n_bytes,
             "camera": dict(report.camera),
         },
         "model": asdict(report.model),
@@ -111,6 +116,7 @@ def _face(report: FaceReport) -> dict[str, Any]:
         "reason": report.reason.value if report.reason else None,
         **_answer(prediction),
         "contributions": dict(prediction.contributions) if prediction else None,
+        "spectrum": _rounded(radial_bands(report.spectrum)) if report.spectrum else None,
         "quality": {
             "face_px": round(quality.face_px, 1),
             "sharpness": round(quality.sharpness, 2),
@@ -121,6 +127,10 @@ def _face(report: FaceReport) -> dict[str, Any]:
             "reasons": [reason.value for reason in quality.reasons],
         },
     }
+
+
+def _rounded(values: NDArray[np.float32]) -> list[float]:
+    return [round(float(value), 3) for value in values]
 
 
 def _answer(prediction: Prediction | None) -> dict[str, Any]:

@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 
 from unmask.types import FaceCrop, Image, Spectrum
 
-__all__ = ["SPECTRUM_ID", "describe", "feature_names", "radial_profile"]
+__all__ = ["SPECTRUM_ID", "describe", "feature_names", "radial_bands", "radial_profile"]
 
 SPECTRUM_ID = "radial-dct-1"
 """Names this definition; a model refuses to run with another."""
 
 N_RADII, N_ANNULI, N_SECTORS, N_RINGS = 128, 31, 24, 4
+N_BANDS = 16
 HIGH_FREQUENCY = 60 / 224
 """Cycles per pixel: the specification's "60" at its crop of 224 px."""
 
@@ -61,6 +62,15 @@ def feature_names() -> list[str]:
 def radial_profile(spectrum: Spectrum) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """`(128,)` radii in cycles per pixel, and `(128,)` mean log powers there."""
     return _radii(), spectrum.vector[:N_RADII]
+
+
+def radial_bands(spectrum: Spectrum) -> NDArray[np.float32]:
+    """`(16,)` mean log powers of as many bands of equal width, 0 to 0.5 cycles per pixel.
+
+    The radial profile as it is shown to people.
+    """
+    bands: NDArray[np.float32] = spectrum.vector[:N_RADII].reshape(N_BANDS, -1).mean(axis=1)
+    return bands
 
 
 def _luma(pixels: Image) -> Grey:

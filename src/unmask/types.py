@@ -224,7 +224,7 @@ class Quality:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceReport:
-    """What is known of one face. `prediction` is None exactly where it was not analysed."""
+    """What is known of one face. `prediction` and `spectrum` are None where it was not analysed."""
 
     face: Face
     verdict: Verdict
@@ -251,6 +251,7 @@ class ImageReport:
     `verdict` is `likely_fake` if any analysed face is, else `inconclusive` if any is, else
     `likely_real`; `headline_face` is the index of the face that decided. `width`, `height` and
     `format` are None where the picture could not be decoded; `detail` then says what to do.
+    `n_bytes` is the size of the file, None where there was none.
     `camera` is what the file claims of its origin, which anyone can change.
     """
 
@@ -265,6 +266,7 @@ class ImageReport:
     format: str | None
     model: ModelIdentity
     timings_ms: Mapping[str, float]
+    n_bytes: int | None = None
     camera: Mapping[str, str] = field(default_factory=dict)
     detail: str | None = None
 

@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,24 +35,24 @@ START_S = 120
 TIMEOUT_MS = 60_000
 
 
-# Server and browser end with each file, not with the session: whatever a later test forks would
-# hold open the pipes on which the browser waits for its end.
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of `unmask serve`."""
-    if not (ROOT / "src/unmask/server/static/index.html").is_file():
-        pytest.fail("the page is not built: pip install -e . builds it")
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serving(port: int, log: Path, **settings: str) -> Iterator[str]:
+    """The address of `unmask serve`, with `UNMASK_*` settings."""
     address = f"http://127.0.0.1:{port}"
-    log = tmp_path_factory.mktemp("server") / "log"
     with log.open("w") as file:
         process = subprocess.Popen(
             [sys.executable, "-c", SERVE, "serve", "--port", str(port)],
             stdout=file,
             stderr=file,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), *sys.path])},
+            env=os.environ
+            | {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), *sys.path])}
+            | settings,
         )
     try:
         _await_health(address, process, log)
@@ -59,6 +60,23 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(timeout=30)
+
+
+@pytest.fixture(scope="session")
+def launch() -> Callable[..., Any]:
+    """`serving`, for a test that needs a server with settings of its own."""
+    return serving
+
+
+# Server and browser end with each file, not with the session: whatever a later test forks would
+# hold open the pipes on which the browser waits for its end.
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of `unmask serve`."""
+    if not (ROOT / "src/unmask/server/static/index.html").is_file():
+        pytest.fail("the page is not built: pip install -e . builds it")
+    with serving(free_port(), tmp_path_factory.mktemp("server") / "log") as address:
+        yield address
 
 
 def _await_health(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
@@ -144,6 +162,7 @@ def photos(
     pair.paste(portrait, (0, 0))
     pair.paste(portrait, (portrait.width, 0))
     pair.save(folder / "two-faces.jpg", quality=95)
+    portrait.reduce(2).save(folder / "small-face.jpg", quality=95)
     (folder / "one-face.jpg").write_bytes(astronaut)
     (folder / "no-face.png").write_bytes(landscape)
     (folder / "text.jpg").write_text("This is not a picture.")

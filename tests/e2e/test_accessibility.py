@@ -30,18 +30,20 @@ STATES: dict[str, tuple[list[str], str]] = {
     "start": ([], "What a finding means"),
     "one face": (["one-face"], "Quality of this face"),
     "two faces": (["two-faces"], "2 faces in the photo"),
+    "small face": (["small-face"], "Quality of this face"),
     "no face": (["no-face"], "No face was found"),
     "problem": (["text"], "This format cannot be read"),
     "many photos": (["one-face", "no-face", "text"], "3 of 3 done"),
 }
 
 
+@pytest.mark.parametrize("width", [360, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("state", STATES)
 def test_axe_finds_nothing(
-    open_page: Callable[..., Page], photos: dict[str, Path], state: str, scheme: str
+    open_page: Callable[..., Page], photos: dict[str, Path], state: str, scheme: str, width: int
 ) -> None:
-    page = open_page(color_scheme=scheme)
+    page = open_page(color_scheme=scheme, viewport={"width": width, "height": 800})
     files, sign = STATES[state]
     if files:
         page.get_by_label("Choose photos").set_input_files([photos[name] for name in files])

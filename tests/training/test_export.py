@@ -129,6 +129,10 @@ def test_the_card_is_complete_and_the_model_loads_and_proves_itself(target, tiny
     rates = documentation["validation"]["a"]
     assert (rates["n_real"], rates["n_fake"]) == (4, 4)
     assert rates["false_alarms"] <= 0.01
+    genuine = documentation["genuine_spectrum"]
+    assert genuine["n"] == rates["n_real"]
+    for low, mean, high in zip(genuine["p5"], genuine["mean"], genuine["p95"], strict=True):
+        assert low <= mean <= high
     report = Detector(target).image(ASTRONAUT)  # scores the golden sample first
     assert 0 < report.p_fake < 1
     assert report.model.name == "unmask"
@@ -147,6 +151,20 @@ def test_a_model_that_scores_otherwise_than_its_golden_sample_is_refused(target,
     module._write_checksum(path, path.read_bytes())
     with pytest.raises(ModelError, match="fails its proof"):
         Detector(path)
+
+
+def test_the_band_is_that_of_genuine_spectra_in_the_bands_of_a_report():
+    vectors = np.zeros((101, 512), np.float32)
+    vectors[:, 8:16] = np.arange(101)[:, None]  # the second band runs from 0 to 100
+    vectors[:, 128:] = 1e6  # nothing but the radial profile counts
+    band = module._genuine_spectrum(vectors)
+    rest = [0.0] * 14
+    assert band == {
+        "n": 101,
+        "mean": [0.0, 50.0, *rest],
+        "p5": [0.0, 5.0, *rest],
+        "p95": [0.0, 95.0, *rest],
+    }
 
 
 def test_a_golden_sample_needs_a_face(tmp_path):

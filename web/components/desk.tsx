@@ -43,7 +43,7 @@ export function Desk() {
         <Start model={model} onFiles={take} />
       ) : (
         <>
-          <div className="flex flex-wrap items-center gap-3 py-5">
+          <div className="flex flex-wrap items-center gap-3 py-5 print:hidden">
             {open && exhibits.length > 1 && (
               <Button onClick={() => setOpenId(null)}>
                 <ArrowLeft className="size-4" aria-hidden="true" />
@@ -64,7 +64,16 @@ export function Desk() {
               onRetry={() => queue.retry(open.id)}
             />
           ) : (
-            <Tray exhibits={exhibits} onOpen={setOpenId} onStop={() => queue.stop()} />
+            <Tray
+              exhibits={exhibits}
+              onOpen={setOpenId}
+              onRetry={(ids) => {
+                for (const id of ids) {
+                  queue.retry(id);
+                }
+              }}
+              onStop={() => queue.stop()}
+            />
           )}
         </>
       )}

@@ -1,6 +1,8 @@
 import type { ModelAnswer } from "@/lib/api";
 import { sources } from "@/lib/card";
 import { rate } from "@/lib/format";
+import { pictures } from "@/lib/measured";
+import { Cell, Figures, Head } from "./ui/table";
 
 /** How often the model is wrong, by the kind of pictures it was counted on. */
 export function ErrorRates({ card }: { card: ModelAnswer | undefined }) {
@@ -16,50 +18,37 @@ export function ErrorRates({ card }: { card: ModelAnswer | undefined }) {
   }
   return (
     <>
-      <div className="overflow-x-auto">
-        <table className="w-full min-w-lg text-sm">
-          <thead className="text-left text-muted text-xs">
-            <tr className="align-bottom">
-              <Head>Pictures</Head>
-              <Head isNumber>Genuine faces</Head>
-              <Head isNumber>flagged by mistake</Head>
-              <Head isNumber>Manipulated faces</Head>
-              <Head isNumber>flagged</Head>
-              <Head isNumber>passed as genuine</Head>
+      <h3 className="mb-3 font-medium">On the pictures that set its two lines</h3>
+      <Figures label="Error rates of the card">
+        <thead className="text-left text-muted text-xs">
+          <tr className="align-bottom">
+            <Head>Pictures</Head>
+            <Head isNumber>Genuine faces</Head>
+            <Head isNumber>flagged by mistake</Head>
+            <Head isNumber>Manipulated faces</Head>
+            <Head isNumber>flagged</Head>
+            <Head isNumber>passed as genuine</Head>
+          </tr>
+        </thead>
+        <tbody>
+          {counted.map(({ source, nReal, nFake, falseAlarms, detections, misses }) => (
+            <tr key={source} className="border-rule border-t">
+              <th scope="row" className="py-2 text-left font-normal">
+                {pictures(source)}
+              </th>
+              <Cell>{nReal?.toLocaleString("en")}</Cell>
+              <Cell>{falseAlarms !== null && rate(falseAlarms)}</Cell>
+              <Cell>{nFake?.toLocaleString("en")}</Cell>
+              <Cell>{detections !== null && rate(detections)}</Cell>
+              <Cell>{misses !== null && rate(misses)}</Cell>
             </tr>
-          </thead>
-          <tbody>
-            {counted.map(({ source, nReal, nFake, falseAlarms, detections, misses }) => (
-              <tr key={source} className="border-rule border-t">
-                <th scope="row" className="py-2 text-left font-normal">
-                  {source}
-                </th>
-                <Cell>{nReal?.toLocaleString("en")}</Cell>
-                <Cell>{falseAlarms !== null && rate(falseAlarms)}</Cell>
-                <Cell>{nFake?.toLocaleString("en")}</Cell>
-                <Cell>{detections !== null && rate(detections)}</Cell>
-                <Cell>{misses !== null && rate(misses)}</Cell>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+          ))}
+        </tbody>
+      </Figures>
       <p className="mt-3 max-w-prose text-muted text-sm">
         Counted on validation pictures: the model never trained on them, but its two lines were set
         so that these rates hold there. On pictures of another kind, expect more errors.
       </p>
     </>
   );
-}
-
-function Head({ isNumber, children }: { isNumber?: boolean; children: string }) {
-  return (
-    <th scope="col" className={isNumber ? "py-2 pl-4 text-right font-normal" : "py-2 font-normal"}>
-      {children}
-    </th>
-  );
-}
-
-function Cell({ children }: { children: React.ReactNode }) {
-  return <td className="reading py-2 pl-4 text-right">{children}</td>;
 }

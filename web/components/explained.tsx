@@ -1,9 +1,11 @@
 import type { ModelAnswer, Verdict } from "@/lib/api";
-import { knownFailures, type Thresholds, thresholds } from "@/lib/card";
+import { knownFailures, sources, type Thresholds, thresholds } from "@/lib/card";
 import { percent } from "@/lib/format";
 import { cn } from "@/lib/utils";
 import { VERDICT_ORDER, VERDICTS } from "@/lib/verdict";
 import { ErrorRates } from "./error-rates";
+import { Measured } from "./measured";
+import { Prevalence } from "./prevalence";
 import { VERDICT_TEXT, VerdictMark } from "./verdict-mark";
 
 /** What a finding means, how it comes about, and where it ends. Every figure is the model card's. */
@@ -39,7 +41,9 @@ export function Explained({ card }: { card: ModelAnswer | undefined }) {
         </ol>
       </Section>
       <Section title="How often it is wrong">
+        <Measured card={card} />
         <ErrorRates card={card} />
+        <Prevalence sources={sources(card)} />
       </Section>
       <div className="grid gap-x-8 gap-y-14 lg:grid-cols-2">
         <Section title="What it does not tell">

@@ -3,6 +3,7 @@ import { rates } from "@/lib/card";
 import { percent, pixels, plain, rate, signed } from "@/lib/format";
 import { cn } from "@/lib/utils";
 import { meaning, REASONS, VERDICTS } from "@/lib/verdict";
+import { SpectrumPlot } from "./spectrum-plot";
 import { VERDICT_TEXT, VerdictMark } from "./verdict-mark";
 
 /** All that is known of one face. */
@@ -44,6 +45,7 @@ export function FacePanel(props: {
         />
       )}
       <Contributions face={face} />
+      <SpectrumPlot face={face} card={card} />
       <Readings caption="Quality of this face" rows={qualityRows(face, card)} />
     </section>
   );
@@ -83,7 +85,8 @@ function Contributions({ face }: { face: FaceAnswer }) {
   return (
     <table className="mt-5 w-full text-sm">
       <caption className="pb-1 text-left text-muted text-xs">
-        What spoke for genuine (left) and for manipulated (right), in logits
+        What spoke for genuine (left) and for manipulated (right): how far the score would move
+        without it, in logits
       </caption>
       <tbody>
         {branches.map(([branch, value]) => (

@@ -10,7 +10,7 @@ export function Header() {
           <Mark />
           Unmask
         </a>
-        <nav aria-label="Site" className="ml-auto flex items-center gap-5 text-sm">
+        <nav aria-label="Site" className="print:hidden ml-auto flex items-center gap-5 text-sm">
           <a
             href={API_DOCS}
             className="text-muted underline-offset-4 hover:text-ink hover:underline"

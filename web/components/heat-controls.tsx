@@ -27,7 +27,7 @@ export function HeatControls(props: {
       : "Where the model found what speaks for a manipulation. It shows where it looked, not what was altered.";
   return (
     <div className="border-rule border-b py-3">
-      <div className="flex flex-wrap items-center gap-x-6 gap-y-2">
+      <div className="flex flex-wrap items-center gap-x-6 gap-y-2 print:hidden">
         <Slider
           label="Heat map"
           value={heat.opacity}

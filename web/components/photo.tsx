@@ -49,7 +49,7 @@ export function Photo(props: {
         aria-label="Photo"
         className={cn(
           "flex p-8 pr-5 pb-4 sm:pl-11",
-          isFull ? "max-h-[80svh] overflow-auto" : "items-center justify-center",
+          isFull ? "max-h-[80svh] overflow-auto print:max-h-none" : "items-center justify-center",
         )}
         tabIndex={isFull ? 0 : undefined} // what scrolls must be reachable by keyboard
       >
@@ -92,7 +92,7 @@ export function Photo(props: {
         </div>
       </section>
       {heat && (
-        <div className="flex justify-end px-2 pb-2">
+        <div className="flex justify-end px-2 pb-2 print:hidden">
           <button
             type="button"
             onClick={() => setFull(!isFull)}

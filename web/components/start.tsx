@@ -1,5 +1,5 @@
 import type { UseQueryResult } from "@tanstack/react-query";
-import { Camera, ImageUp } from "lucide-react";
+import { Camera, FolderOpen, ImageUp } from "lucide-react";
 import { useState } from "react";
 import { ApiError, getExample, type ModelAnswer } from "@/lib/api";
 import { bytes } from "@/lib/format";
@@ -42,12 +42,21 @@ export function Start({ model, onFiles }: { model: UseQueryResult<ModelAnswer>; 
               </span>
               <FileInput
                 label="Take a photo"
-                className={`${buttonClass()} relative hidden pointer-coarse:inline-flex`}
+                className={`${buttonClass()} relative not-pointer-coarse:hidden`}
                 onFiles={onFiles}
                 camera
               >
                 <Camera className="size-4" aria-hidden="true" />
                 Take a photo
+              </FileInput>
+              <FileInput
+                label="Choose a folder"
+                className={`${buttonClass()} relative pointer-coarse:hidden`}
+                onFiles={onFiles}
+                folder
+              >
+                <FolderOpen className="size-4" aria-hidden="true" />
+                Choose a folder
               </FileInput>
               <p className="text-muted text-sm">or drop them anywhere on this page, or paste one</p>
             </div>

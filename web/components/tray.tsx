@@ -1,13 +1,18 @@
+import { ArrowDown, ArrowUp } from "lucide-react";
 import { useState } from "react";
 import type { Verdict } from "@/lib/api";
 import { save, toCsv, toJson } from "@/lib/export";
-import { percent } from "@/lib/format";
+import { bytes, percent } from "@/lib/format";
 import { type Exhibit, isSettled, type Progress } from "@/lib/queue";
+import { type Column, clicked, type Order, page, sorted } from "@/lib/tray";
 import { cn } from "@/lib/utils";
 import { advice, REASONS, VERDICT_ORDER, VERDICTS } from "@/lib/verdict";
 import { Button } from "./ui/button";
 import { Segmented } from "./ui/segmented";
 import { VERDICT_TEXT, VerdictMark } from "./verdict-mark";
+
+/** Hundreds of photos at once would be hundreds of decoded pictures in memory. */
+const PER_PAGE = 50;
 
 type Filter = Verdict | "all" | "failed";
 
@@ -15,12 +20,26 @@ type Filter = Verdict | "all" | "failed";
 export function Tray(props: {
   exhibits: readonly Exhibit[];
   onOpen: (id: number) => void;
+  onRetry: (ids: readonly number[]) => void;
   onStop: () => void;
 }) {
   const { exhibits } = props;
   const [filter, setFilter] = useState<Filter>("all");
+  const [order, setOrder] = useState<Order | null>(null);
+  const [wanted, setWanted] = useState(0);
   const nSettled = exhibits.filter(isSettled).length;
-  const shown = exhibits.filter((exhibit) => filter === "all" || outcome(exhibit) === filter);
+  const retriable = exhibits.filter(
+    ({ progress }) => progress.step === "failed" && advice(progress.code).again,
+  );
+  const filtered = exhibits.filter((exhibit) => filter === "all" || outcome(exhibit) === filter);
+  const { shown, first, number, last } = page(sorted(filtered, order), wanted, PER_PAGE);
+  const head = {
+    order,
+    onSort: (column: Column) => {
+      setOrder(clicked(order, column));
+      setWanted(0);
+    },
+  };
   return (
     <section aria-labelledby="tray">
       <h1 id="tray" className="font-serif text-[2.6rem] leading-[1.05]">
@@ -37,6 +56,11 @@ export function Tray(props: {
           max={exhibits.length}
         />
         {nSettled < exhibits.length && <Button onClick={props.onStop}>Stop</Button>}
+        {retriable.length > 0 && (
+          <Button onClick={() => props.onRetry(retriable.map(({ id }) => id))}>
+            Try {retriable.length} failed again
+          </Button>
+        )}
       </div>
       <div className="mt-5 flex flex-wrap items-center gap-3">
         <Segmented label="Show" options={filters(exhibits)} value={filter} onChange={setFilter} />
@@ -46,17 +70,26 @@ export function Tray(props: {
         <Button onClick={() => save("unmask.json", toJson(exhibits))}>Save as JSON</Button>
       </div>
       <table className="mt-5 w-full text-sm">
+        <caption className="sr-only">
+          The photos; a click on the head of a column sorts them
+        </caption>
         <thead>
           <tr className="text-left text-muted text-xs">
-            <th scope="col" className="py-2 font-normal" colSpan={2}>
+            <Head column="name" span={2} {...head}>
               Photo
-            </th>
-            <th scope="col" className="hidden py-2 font-normal sm:table-cell">
+            </Head>
+            <Head column="finding" className="hidden w-48 sm:table-cell" {...head}>
               Finding
-            </th>
-            <th scope="col" className="py-2 text-right font-normal">
+            </Head>
+            <Head column="probability" isNumber className="w-24" {...head}>
               Probability
-            </th>
+            </Head>
+            <Head column="faces" isNumber className="hidden w-20 sm:table-cell" {...head}>
+              Faces
+            </Head>
+            <Head column="size" isNumber className="hidden w-24 md:table-cell" {...head}>
+              Size
+            </Head>
           </tr>
         </thead>
         <tbody>
@@ -65,7 +98,56 @@ export function Tray(props: {
           ))}
         </tbody>
       </table>
+      {last > 0 && (
+        <nav aria-label="Pages" className="mt-5 flex items-center justify-end gap-3 text-sm">
+          <p className="reading text-muted" role="status">
+            {first + 1} to {first + shown.length} of {filtered.length}
+          </p>
+          <Button disabled={number === 0} onClick={() => setWanted(number - 1)}>
+            Previous
+          </Button>
+          <Button disabled={number === last} onClick={() => setWanted(number + 1)}>
+            Next
+          </Button>
+        </nav>
+      )}
     </section>
+  );
+}
+
+function Head(props: {
+  column: Column;
+  order: Order | null;
+  onSort: (column: Column) => void;
+  children: string;
+  span?: number;
+  isNumber?: boolean;
+  className?: string;
+}) {
+  const { column, order } = props;
+  const direction = order?.descending ? "descending" : "ascending";
+  const isSorted = order?.column === column;
+  const Arrow = direction === "descending" ? ArrowDown : ArrowUp;
+  return (
+    <th
+      scope="col"
+      colSpan={props.span}
+      aria-sort={isSorted ? direction : undefined}
+      className={cn("font-normal", props.isNumber && "text-right", props.className)}
+    >
+      <button
+        type="button"
+        onClick={() => props.onSort(column)}
+        className={cn(
+          "inline-flex min-h-8 items-center gap-1 underline-offset-4 hover:text-ink hover:underline",
+          props.isNumber && "flex-row-reverse",
+          isSorted && "text-ink",
+        )}
+      >
+        {props.children}
+        <Arrow className={cn("size-3", !isSorted && "invisible")} aria-hidden="true" />
+      </button>
+    </th>
   );
 }
 
@@ -76,7 +158,13 @@ function Row({ exhibit, onOpen }: { exhibit: Exhibit; onOpen: () => void }) {
     <tr className="border-rule border-t align-top">
       <td className="w-14 py-2">
         {progress.step !== "failed" && (
-          <img src={url} alt="" className="size-11 bg-bench object-cover" loading="lazy" />
+          <img
+            src={url}
+            alt=""
+            className="size-11 bg-bench object-cover"
+            loading="lazy"
+            decoding="async"
+          />
         )}
       </td>
       <td className="max-w-0 py-2 pr-4">
@@ -91,11 +179,15 @@ function Row({ exhibit, onOpen }: { exhibit: Exhibit; onOpen: () => void }) {
         {progress.step === "failed" && <p className="text-muted">{advice(progress.code).title}</p>}
         {answer?.reason && <p className="hidden text-muted sm:block">{REASONS[answer.reason]}</p>}
       </td>
-      <td className="hidden w-48 py-3 sm:table-cell">
+      <td className="hidden py-3 sm:table-cell">
         <Outcome progress={progress} />
       </td>
-      <td className="reading w-20 py-3 text-right">
+      <td className="reading py-3 text-right">
         {answer && answer.p_fake !== null && percent(answer.p_fake)}
+      </td>
+      <td className="reading hidden py-3 text-right sm:table-cell">{answer?.faces.length}</td>
+      <td className="reading hidden whitespace-nowrap py-3 text-right md:table-cell">
+        {bytes(file.size)}
       </td>
     </tr>
   );

@@ -390,6 +390,11 @@ export interface components {
       contributions: {
         [key: string]: number;
       } | null;
+      /**
+       * Spectrum
+       * @description Mean log power of the face in 16 bands of equal width, from 0 to 0.5 cycles per pixel of its aligned crop; natural logarithm. Null where not analysed.
+       */
+      spectrum: number[] | null;
       heatmap: components["schemas"]["HeatmapAnswer"] | null;
     };
     /**
@@ -433,6 +438,11 @@ export interface components {
       height: number | null;
       /** Format */
       format: string | null;
+      /**
+       * N Bytes
+       * @description The size of the file.
+       */
+      n_bytes: number | null;
       /**
        * Camera
        * @description What the file claims of its origin, which anyone can change.

@@ -1,6 +1,7 @@
 /** The only place that talks to the server. */
 
 import type { components } from "./api-types";
+import type { Measurement } from "./measured";
 
 type Schemas = components["schemas"];
 export type ImageAnswer = Schemas["ImageAnswer"];
@@ -38,6 +39,12 @@ export function detectImage(file: File, signal?: AbortSignal): Promise<ImageAnsw
   const body = new FormData();
   body.append("file", file);
   return request<ImageAnswer>("/api/detect/image?overlay=false", { method: "POST", body, signal });
+}
+
+/** What was measured before the page was built; it lies beside the page. */
+export async function getMeasurements(signal?: AbortSignal): Promise<Measurement[]> {
+  const response = await send("/results.json", { signal });
+  return (await response.json()) as Measurement[];
 }
 
 /** One of the pictures that ship with the page, as if it had been picked. */

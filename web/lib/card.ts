@@ -5,8 +5,6 @@ import type { ModelAnswer } from "./api";
 export interface Rates {
   /** Share of genuine faces that are called likely manipulated. */
   falseAlarms: number | null;
-  /** Share of manipulated faces that are called likely manipulated. */
-  detections: number | null;
   /** Share of manipulated faces that are called likely genuine. */
   misses: number | null;
 }
@@ -14,6 +12,8 @@ export interface Rates {
 /** The rates on one source of validation pictures, and on how many they were counted. */
 export interface SourceRates extends Rates {
   source: string;
+  /** Share of manipulated faces that are called likely manipulated. */
+  detections: number | null;
   nReal: number | null;
   nFake: number | null;
 }
@@ -59,10 +59,6 @@ export function rates(card: ModelAnswer | undefined): Rates {
       Math.max,
       known.map((source) => source.falseAlarms),
     ),
-    detections: worst(
-      Math.min,
-      known.map((source) => source.detections),
-    ),
     misses: worst(
       Math.max,
       known.map((source) => source.misses),
@@ -75,11 +71,15 @@ export function knownFailures(card: ModelAnswer | undefined): string[] {
   return Array.isArray(failures) ? failures.filter((item) => typeof item === "string") : [];
 }
 
-/** How often a flag is right where `prevalence` of all faces are manipulated. */
-export function flagPrecision(detections: number, falseAlarms: number, prevalence: number): number {
+/** How often a flag is right where `prevalence` of all faces are manipulated; null if none falls. */
+export function flagPrecision(
+  detections: number,
+  falseAlarms: number,
+  prevalence: number,
+): number | null {
   const right = detections * prevalence;
   const wrong = falseAlarms * (1 - prevalence);
-  return right + wrong === 0 ? 0 : right / (right + wrong);
+  return right + wrong === 0 ? null : right / (right + wrong);
 }
 
 function record(value: unknown): Record<string, unknown> {

@@ -210,6 +210,10 @@ class FaceAnswer(Wire):
     contributions: dict[str, float] | None = Field(
         description="How much the answer would fall without each branch of the model, in logits."
     )
+    spectrum: list[float] | None = Field(
+        description="Mean log power of the face in 16 bands of equal width, from 0 to 0.5 cycles "
+        "per pixel of its aligned crop; natural logarithm. Null where not analysed."
+    )
     heatmap: HeatmapAnswer | None
 
 
@@ -217,6 +221,7 @@ class ImageFacts(Wire):
     width: int | None
     height: int | None
     format: str | None
+    n_bytes: int | None = Field(description="The size of the file.")
     camera: dict[str, str] = Field(
         description="What the file claims of its origin, which anyone can change."
     )

@@ -33,12 +33,13 @@ from unmask.calibration import (
 from unmask.errors import DataError, ModelError, UnmaskError
 from unmask.faces import FaceDetector
 from unmask.network import CARD_KEY, CHECKSUMS
-from unmask.spectrum import SPECTRUM_ID, describe
+from unmask.spectrum import SPECTRUM_ID, describe, radial_bands
 from unmask.training.config import TrainingConfig
 from unmask.training.dataset import CropDataset, read_rows
 from unmask.training.fusion import FusionNetwork
 from unmask.training.train import load_network
 from unmask.training.xception import fold
+from unmask.types import Spectrum
 
 __all__ = ["export", "to_onnx"]
 
@@ -81,7 +82,7 @@ def export(
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), providers=["CPUExecutionProvider"]
     )
-    logits, is_fake, sources = _validation_logits(session, manifest, config)
+    logits, is_fake, sources, spectra = _validation_logits(session, manifest, config)
     calibration = fit_calibration(logits, is_fake)
     p_fake = calibrate(logits, calibration)
     thresholds = _thresholds(p_fake, is_fake, sources)
@@ -104,6 +105,7 @@ def export(
         "documentation": {
             **documentation,
             "validation": _rates(p_fake, is_fake, sources, thresholds),
+            "genuine_spectrum": _genuine_spectrum(spectra[~is_fake]),
             "training": config,
         },
     }
@@ -203,8 +205,10 @@ def _store_as_float16(model: onnx.ModelProto) -> None:
 
 def _validation_logits(
     session: onnxruntime.InferenceSession, manifest: Path, config: Mapping[str, Any]
-) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.str_]]:
-    """Fake-minus-real logits of split `val`, cut as in serving, by the exported graph."""
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.str_], NDArray[np.float32]]:
+    """Of split `val`, cut as in serving: fake-minus-real logits by the exported graph, whether
+    each is fake, its source, and its `(512,)` spectrum.
+    """
     rows = read_rows(manifest, splits=("val",))
     crop = TrainingConfig(input_size=config["input_size"], crop_margin=config["crop_margin"])
     rows = [row for row in rows if row.landmarks is not None]
@@ -214,15 +218,16 @@ def _validation_logits(
             message = f"split val lacks genuine or fake faces of source {source!r}"
             raise DataError(f"{manifest}: {message}; calibration needs both")
     dataset = CropDataset(rows, crop)
-    logits, labels = [], []
-    for crops, spectra, batch in torch.utils.data.DataLoader(dataset, batch_size=16, num_workers=1):
-        feed = {"crops": crops.permute(0, 2, 3, 1).numpy(), "spectra": spectra.numpy()}
+    logits, labels, spectra = [], [], []
+    for crops, vectors, batch in torch.utils.data.DataLoader(dataset, batch_size=16, num_workers=1):
+        feed = {"crops": crops.permute(0, 2, 3, 1).numpy(), "spectra": vectors.numpy()}
         output = session.run(["logits"], feed)[0]
         logits.append(output[:, 1] - output[:, 0])
         labels.append(batch.numpy())
+        spectra.append(feed["spectra"])
     is_fake = np.concatenate(labels).astype(bool)
     sources = np.array([row.source for row in dataset.rows])
-    return np.concatenate(logits).astype(np.float64), is_fake, sources
+    return np.concatenate(logits).astype(np.float64), is_fake, sources, np.concatenate(spectra)
 
 
 def _thresholds(
@@ -258,6 +263,14 @@ def _rates(
             "inconclusive_fake": round(float(((fake > low) & (fake < high)).mean()), 5),
         }
     return rates
+
+
+def _genuine_spectrum(spectra: NDArray[np.float32]) -> dict[str, Any]:
+    """Where the radial profiles of genuine faces lie, in each of the bands a report shows."""
+    bands = np.array([radial_bands(Spectrum(vector)) for vector in spectra])
+    low, high = np.percentile(bands, [5, 95], axis=0)
+    rows = {"mean": bands.mean(axis=0), "p5": low, "p95": high}
+    return {"n": len(bands), **{name: np.round(row, 3).tolist() for name, row in rows.items()}}
 
 
 def _golden(

@@ -9,6 +9,8 @@ export function FileInput(props: {
   className?: string;
   multiple?: boolean;
   camera?: boolean;
+  /** Pick a folder; every file under it comes, but for hidden ones. */
+  folder?: boolean;
 }) {
   return (
     <label
@@ -25,8 +27,10 @@ export function FileInput(props: {
         aria-label={props.label}
         multiple={props.multiple}
         capture={props.camera ? "environment" : undefined}
+        {...(props.folder && { webkitdirectory: "" })}
         onChange={(event) => {
-          props.onFiles([...(event.target.files ?? [])]);
+          const files = [...(event.target.files ?? [])];
+          props.onFiles(props.folder ? files.filter(({ name }) => !name.startsWith(".")) : files);
           event.target.value = ""; // so that the same file can be picked again
         }}
       />

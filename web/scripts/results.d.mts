@@ -1,0 +1,5 @@
+import type { Measurement } from "../lib/measured";
+
+export function excerpt(file: object): Measurement;
+export function isMeasurement(file: object): boolean;
+export function excerpts(): Measurement[];

@@ -1,0 +1,32 @@
+// Puts what the page tells of the results files of docs/results beside the page.
+
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const results = new URL("../../docs/results/", import.meta.url);
+const destination = new URL("../public/results.json", import.meta.url);
+
+/** Of a results file: whose figures, on what, and how often its verdicts were right. */
+export function excerpt({ name, model, origin, frame, verdicts }) {
+  const figures = frame?.figures ?? {};
+  return { name, model, created: origin.created, auc: figures.auc ?? null, verdicts };
+}
+
+/** A file of another kind, such as an ablation's, has no verdicts to tell. */
+export function isMeasurement(file) {
+  return Boolean(file.name && file.model && file.origin && Array.isArray(file.verdicts));
+}
+
+export function excerpts() {
+  return readdirSync(results)
+    .filter((name) => name.endsWith(".json"))
+    .sort()
+    .map((name) => JSON.parse(readFileSync(new URL(name, results), "utf8")))
+    .filter(isMeasurement)
+    .map(excerpt);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  mkdirSync(new URL("./", destination), { recursive: true });
+  writeFileSync(destination, JSON.stringify(excerpts()));
+}
