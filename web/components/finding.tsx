@@ -1,6 +1,6 @@
 import { useEffect, useRef } from "react";
 import type { ImageAnswer, ModelAnswer } from "@/lib/api";
-import { rates, thresholds } from "@/lib/card";
+import { rates, sources, thresholds } from "@/lib/card";
 import { cn } from "@/lib/utils";
 import { basis, meaning, REASONS, VERDICTS } from "@/lib/verdict";
 import { Prevalence } from "./prevalence";
@@ -52,7 +52,7 @@ export function Finding(props: {
           <Scale faces={answer.faces} selected={selected} thresholds={thresholds(card)} />
         </div>
       )}
-      {answer.verdict === "likely_fake" && <Prevalence rates={known} />}
+      {answer.verdict === "likely_fake" && <Prevalence sources={sources(card)} />}
     </section>
   );
 }

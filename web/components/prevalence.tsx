@@ -1,8 +1,8 @@
 "use client";
 
 import { useState } from "react";
-import { flagPrecision, type Rates } from "@/lib/card";
-import { percent } from "@/lib/format";
+import { flagPrecision, type SourceRates } from "@/lib/card";
+import { rate } from "@/lib/format";
 import { Segmented } from "./ui/segmented";
 
 const SHARES = [
@@ -13,28 +13,37 @@ const SHARES = [
 ] as const;
 
 /** How often a flag is right depends on how common fakes are; only the visitor knows that. */
-export function Prevalence({ rates: { detections, falseAlarms } }: { rates: Rates }) {
+export function Prevalence({ sources }: { sources: readonly SourceRates[] }) {
   const [share, setShare] = useState<(typeof SHARES)[number]["value"]>("10");
-  if (detections === null || falseAlarms === null) {
+  const precisions = sources.flatMap(({ source, detections, falseAlarms }) =>
+    detections === null || falseAlarms === null
+      ? []
+      : { source, precision: flagPrecision(detections, falseAlarms, 1 / Number(share)) },
+  );
+  if (precisions.length === 0) {
     return null;
   }
-  const precision = flagPrecision(detections, falseAlarms, 1 / Number(share));
   return (
-    <section className="mt-6 border-rule border-t pt-4" aria-labelledby="prevalence">
-      <h2 id="prevalence" className="text-sm">
-        How common are manipulated faces in your material?
-      </h2>
-      <div className="mt-2 flex flex-wrap items-center gap-x-4 gap-y-2">
+    <section className="mt-6 border-rule border-t pt-4 text-sm" aria-labelledby="prevalence">
+      <h2 id="prevalence">How common are manipulated faces in your material?</h2>
+      <div className="mt-2">
         <Segmented
           label="Share of manipulated faces"
           options={SHARES}
           value={share}
           onChange={setShare}
         />
-        <p className="text-sm" aria-live="polite">
-          Then a flag is right <strong className="reading">{percent(precision)}</strong> of the
-          time.
-        </p>
+      </div>
+      <div className="mt-3" aria-live="polite">
+        <p>Then a flag is right</p>
+        <ul>
+          {precisions.map(({ source, precision }) => (
+            <li key={source}>
+              <strong className="reading">{rate(precision)}</strong> of the time on pictures like{" "}
+              {source}
+            </li>
+          ))}
+        </ul>
       </div>
     </section>
   );

@@ -5,8 +5,6 @@ import type { ModelAnswer } from "./api";
 export interface Rates {
   /** Share of genuine faces that are called likely manipulated. */
   falseAlarms: number | null;
-  /** Share of manipulated faces that are called likely manipulated. */
-  detections: number | null;
   /** Share of manipulated faces that are called likely genuine. */
   misses: number | null;
 }
@@ -14,6 +12,8 @@ export interface Rates {
 /** The rates on one source of validation pictures, and on how many they were counted. */
 export interface SourceRates extends Rates {
   source: string;
+  /** Share of manipulated faces that are called likely manipulated. */
+  detections: number | null;
   nReal: number | null;
   nFake: number | null;
 }
@@ -58,10 +58,6 @@ export function rates(card: ModelAnswer | undefined): Rates {
     falseAlarms: worst(
       Math.max,
       known.map((source) => source.falseAlarms),
-    ),
-    detections: worst(
-      Math.min,
-      known.map((source) => source.detections),
     ),
     misses: worst(
       Math.max,
