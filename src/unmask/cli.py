@@ -161,6 +161,15 @@ def serve(
 
 
 @app.command()
+def worker() -> None:
+    """Work on the jobs of a server, from UNMASK_QUEUE_URL or its store, until stopped."""
+    from unmask.server import run_workers
+
+    err.print("Unmask works on jobs  (stop with Ctrl-C)", markup=False)
+    run_workers()
+
+
+@app.command()
 def info(
     as_json: Annotated[bool, typer.Option("--json", help="the whole card as JSON")] = False,
 ) -> None:

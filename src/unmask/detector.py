@@ -130,12 +130,14 @@ class Detector:
         method: Method = "scan",
         heatmaps: bool = False,
         progress: Callable[[int, int], None] | None = None,
+        seen: Callable[[Frame, Sequence[FaceReport]], None] | None = None,
     ) -> VideoReport:
         """Judge one video, person by person.
 
         Looks at `max_frames` over the whole duration, then closer where somebody is suspicious.
         With `every` it takes each `every`-th frame from the first instead, `max_frames` at most.
-        `progress` is told how many frames are done, and of how many.
+        `progress` is told how many frames are done, and of how many; `seen` gets each frame with
+        its faces, since the report keeps no pictures.
 
         Raises:
             InputError: it cannot be read or decoded; `code` says why and the message what to do.
@@ -147,7 +149,10 @@ class Detector:
             with clock("faces"):
                 faces = self._faces.detect(frame.pixels)
             picture = Picture(frame.pixels, format="FRAME")
-            return self._judge(picture, faces, clock, heatmaps=heatmaps)
+            reports = self._judge(picture, faces, clock, heatmaps=heatmaps)
+            if seen is not None:
+                seen(frame, reports)
+            return reports
 
         with Video(
             source,
@@ -205,6 +210,27 @@ class Detector:
             width=None,
             height=None,
             format=None,
+            model=self.identity,
+            timings_ms={},
+            detail=str(error),
+        )
+
+    def video_refusal(self, path: str | None, error: InputError) -> VideoReport:
+        """The report of a video that could not be read."""
+        return VideoReport(
+            path=path,
+            sha256=None,
+            verdict=Verdict.NOT_ANALYSED,
+            reason=Reason(error.code),
+            tracks=(),
+            frames=(),
+            headline_track=None,
+            coverage=None,
+            width=None,
+            height=None,
+            format=None,
+            codec=None,
+            method="scan",
             model=self.identity,
             timings_ms={},
             detail=str(error),

@@ -308,6 +308,12 @@ def test_near_duplicates_across_splits_are_refused_or_recorded(pictures):
     assert not (pictures / "out" / "leakage.csv").exists()
 
 
+def test_different_pictures_of_one_hash_are_no_copies(pictures, monkeypatch):
+    monkeypatch.setattr(module, "perceptual_hash", lambda image: 7)
+    rows = ["0.png,real,,,,,s,train", "1.png,real,,,,,s,test"]
+    assert prepare(csv_of(pictures / "in.csv", rows), pictures / "out").leaks == ()
+
+
 def test_the_hash_survives_what_copies_go_through_and_tells_faces_apart(face):
     originals = [face(seed, 160)[0] for seed in range(8)]
     hashes = [perceptual_hash(image) for image in originals]

@@ -120,7 +120,11 @@ def prepare(
     _report(leaks, target, allow_leakage)
     outcomes = _process(rows, target, faces, frames, workers, progress)
     used = [(row, picture) for row in rows for picture in outcomes[str(row.file)].pictures]
-    leaks += near_duplicates([row for row, _ in used], [picture.hash for _, picture in used])
+    leaks += near_duplicates(
+        [row for row, _ in used],
+        [target / picture.path for _, picture in used],
+        [picture.hash for _, picture in used],
+    )
     _report(leaks, target, allow_leakage)
     left_out = [o for o in outcomes.values() if o.status != "ok"]
     _write_table(

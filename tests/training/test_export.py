@@ -1,0 +1,191 @@
+"""The exported file is the trained network, small, with a card that serving accepts."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import datetime
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="training needs torch: pip install 'unmask[train]'")
+
+import onnxruntime
+import PIL.Image
+import torch
+
+from unmask.detector import Detector
+from unmask.errors import DataError, ModelError, UnmaskError
+from unmask.network import Network
+from unmask.spectrum import SPECTRUM_ID
+from unmask.training import export as module
+from unmask.training.export import export, to_onnx
+from unmask.training.fusion import FusionNetwork
+
+ASTRONAUT = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
+
+
+@pytest.fixture(scope="module")
+def network():
+    torch.manual_seed(2)
+    network = FusionNetwork().eval()
+    for layer in network.head():
+        layer.weight.data *= 3  # a new network says next to nothing
+    network.spectrum_mean.uniform_(-4, 0)
+    network.spectrum_std.uniform_(0.5, 2)
+    network.feature_mean.uniform_(0, 0.1)
+    return network
+
+
+@pytest.fixture(scope="module")
+def best(network, tiny, tmp_path_factory):
+    path = tmp_path_factory.mktemp("run") / "best.pt"
+    torch.save({"network": network.state_dict(), "config": dataclasses.asdict(tiny())}, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def target(best, manifest, tmp_path_factory):
+    path = tmp_path_factory.mktemp("weights") / "drawn.onnx"
+    documentation = {"limits": "drawn faces only", "trained": datetime.date(2026, 11, 22)}
+    export(best, manifest, path, golden=[ASTRONAUT], documentation=documentation)
+    return path
+
+
+def test_the_exported_graph_is_the_network(network, target):
+    generator = torch.Generator().manual_seed(9)
+    crops = torch.randint(0, 256, (5, 64, 64, 3), dtype=torch.uint8, generator=generator)
+    spectra = network.spectrum_mean + torch.randn(5, 512, generator=generator)
+    session = onnxruntime.InferenceSession(target, providers=["CPUExecutionProvider"])
+    got = session.run(None, {"crops": crops.numpy(), "spectra": spectra.numpy()})
+    with torch.inference_mode():
+        expected = network.detect(crops.permute(0, 3, 1, 2), spectra)
+    assert [output.name for output in session.get_outputs()] == ["logits", "cam", "ablated"]
+    for name, ours, theirs in zip(expected._fields, got, expected, strict=True):
+        # What separates the two is that weights were rounded to half precision.
+        scale = float(theirs.abs().max())
+        assert scale > 0, name
+        np.testing.assert_allclose(ours, theirs.numpy(), atol=0.01 * scale, err_msg=name)
+
+
+def test_a_graph_that_differs_is_refused_and_nothing_written(best, manifest, tmp_path):
+    state = torch.load(best, weights_only=True)
+    # Too large for half precision: stored, it would be infinite.
+    state["network"]["fc3.weight"][0, 0] = 1e6
+    broken = tmp_path / "best.pt"
+    torch.save(state, broken)
+    target = tmp_path / "out" / "broken.onnx"
+    with pytest.raises(ModelError, match=r"differ by .*nothing was exported"):
+        export(broken, manifest, target, golden=[ASTRONAUT], documentation={})
+    assert not target.exists()
+
+
+def test_an_answer_that_is_no_number_is_refused_wherever_it_stands(network):
+    broken = copy.deepcopy(network)
+    broken.feature_mean[0] = float("nan")  # only the ablations come to it
+    with pytest.raises(ModelError, match="differ by nan"):
+        to_onnx(broken, 64)
+
+
+def test_a_weight_that_changes_on_the_way_is_noticed(network, monkeypatch):
+    store = module._store_as_float16
+
+    def careless(model):
+        store(model)
+        for tensor in model.graph.initializer:
+            values = module.numpy_helper.to_array(tensor)
+            if "fc2.weight" in tensor.name:
+                tensor.CopyFrom(module.numpy_helper.from_array(values * 1.01, tensor.name))
+
+    monkeypatch.setattr(module, "_store_as_float16", careless)
+    with pytest.raises(ModelError, match="differ by"):
+        to_onnx(network, 64)
+
+
+def test_the_file_is_small_and_its_checksum_stands_beside_it(target):
+    data = target.read_bytes()
+    assert 40e6 < len(data) < 50e6
+    line = f"{hashlib.sha256(data).hexdigest()}  drawn.onnx\n"
+    assert (target.parent / "SHA256SUMS").read_text() == line
+
+
+def test_the_card_is_complete_and_the_model_loads_and_proves_itself(target, tiny, manifest):
+    card = Network(target).card
+    assert (card.input_size, card.crop_margin) == (64, 1.0)
+    assert card.classes == ("real", "fake")
+    assert card.branches == ("spatial", "frequency")
+    assert card.spectrum_id == SPECTRUM_ID
+    assert 0 <= card.thresholds["likely_real"] <= card.thresholds["likely_fake"] <= 1
+    assert card.quality_rules == module.QUALITY_RULES
+    assert [sample["name"] for sample in card.golden] == ["astronaut.jpg"]
+    documentation = card.documentation
+    assert documentation["limits"] == "drawn faces only"
+    assert documentation["trained"] == "2026-11-22"
+    assert documentation["training"] == json.loads(json.dumps(dataclasses.asdict(tiny())))
+    rates = documentation["validation"]["a"]
+    assert (rates["n_real"], rates["n_fake"]) == (4, 4)
+    assert rates["false_alarms"] <= 0.01
+    report = Detector(target).image(ASTRONAUT)  # scores the golden sample first
+    assert 0 < report.p_fake < 1
+    assert report.model.name == "unmask"
+
+
+def test_a_model_that_scores_otherwise_than_its_golden_sample_is_refused(target, tmp_path):
+    import onnx
+
+    model = onnx.load(target)
+    (prop,) = (p for p in model.metadata_props if p.key == module.CARD_KEY)
+    card = json.loads(prop.value)
+    card["golden"][0]["logit"] += 0.5
+    prop.value = json.dumps(card)
+    path = tmp_path / "other.onnx"
+    path.write_bytes(model.SerializeToString())
+    module._write_checksum(path, path.read_bytes())
+    with pytest.raises(ModelError, match="fails its proof"):
+        Detector(path)
+
+
+def test_a_golden_sample_needs_a_face(tmp_path):
+    PIL.Image.new("RGB", (200, 200), "grey").save(tmp_path / "grey.png")
+    session = object()  # not reached
+    with pytest.raises(DataError, match=r"grey\.png has no face"):
+        module._golden(session, tmp_path / "grey.png", {"input_size": 64, "crop_margin": 1.0})
+
+
+def test_calibration_needs_both_classes_of_each_source(network, manifest, tiny):
+    lines = manifest.read_text().splitlines()
+    path = manifest.with_name("real-only.csv")
+    path.write_text("\n".join(line for line in lines if ",val," not in line or ",real," in line))
+    with pytest.raises(DataError, match="lacks genuine or fake faces of source 'a'"):
+        module._validation_logits(None, path, dataclasses.asdict(tiny()))
+
+
+def test_checksums_of_other_models_stay(tmp_path):
+    for name, data in (("b.onnx", b"1"), ("a.onnx", b"2"), ("b.onnx", b"3")):
+        module._write_checksum(tmp_path / name, data)
+    lines = [line.split() for line in (tmp_path / "SHA256SUMS").read_text().splitlines()]
+    assert lines == [
+        [hashlib.sha256(b"2").hexdigest(), "a.onnx"],
+        [hashlib.sha256(b"3").hexdigest(), "b.onnx"],
+    ]
+
+
+def test_a_full_disk_leaves_the_previous_model(tmp_path, monkeypatch):
+    target = tmp_path / "model.onnx"
+    target.write_bytes(b"previous")
+    write = Path.write_bytes
+
+    def full(path, data):
+        write(path, data[:2])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(UnmaskError, match=r"model\.onnx could not be written: No space left"):
+        module._write(target, b"the next one")
+    monkeypatch.undo()
+    assert target.read_bytes() == b"previous"
+    assert list(tmp_path.iterdir()) == [target]
