@@ -12,6 +12,12 @@ export function Header() {
         </a>
         <nav aria-label="Site" className="ml-auto flex items-center gap-5 text-sm">
           <a
+            href="#history"
+            className="text-muted underline-offset-4 hover:text-ink hover:underline"
+          >
+            History
+          </a>
+          <a
             href={API_DOCS}
             className="text-muted underline-offset-4 hover:text-ink hover:underline"
           >

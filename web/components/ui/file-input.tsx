@@ -9,6 +9,7 @@ export function FileInput(props: {
   className?: string;
   multiple?: boolean;
   camera?: boolean;
+  accept?: string;
 }) {
   return (
     <label
@@ -20,7 +21,7 @@ export function FileInput(props: {
       {props.children}
       <input
         type="file"
-        accept="image/*"
+        accept={props.accept ?? "image/*,video/*"}
         className="sr-only"
         aria-label={props.label}
         multiple={props.multiple}
