@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 import socket
@@ -12,9 +13,11 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import PIL.Image
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
@@ -37,19 +40,34 @@ TIMEOUT_MS = 60_000
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of `unmask serve`."""
+    with _served(tmp_path_factory.mktemp("server")) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def storeless_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One that keeps no list of results."""
+    folder = tmp_path_factory.mktemp("storeless")
+    with _served(folder, UNMASK_STORE_URL="", UNMASK_DATA_DIR=str(folder)) as address:
+        yield address
+
+
+@contextmanager
+def _served(folder: Path, **settings: str) -> Iterator[str]:
     if not (ROOT / "src/unmask/server/static/index.html").is_file():
         pytest.fail("the page is not built: pip install -e . builds it")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
-    log = tmp_path_factory.mktemp("server") / "log"
+    log = folder / "log"
+    path = os.pathsep.join([str(ROOT / "src"), *sys.path])
     with log.open("w") as file:
         process = subprocess.Popen(
             [sys.executable, "-c", SERVE, "serve", "--port", str(port)],
             stdout=file,
             stderr=file,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), *sys.path])},
+            env=os.environ | {"PYTHONPATH": path} | settings,
         )
     try:
         _await_health(address, process, log)
@@ -87,7 +105,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(chromium: Browser, server: str) -> Iterator[Callable[..., Page]]:
-    """Opens the page in a browser of its own, with any option of a context.
+    """Opens the page in a browser of its own, with any option of a context, or `at` an address.
 
     Whatever a test does, the page may ask no other host for anything and must not complain.
     """
@@ -102,10 +120,10 @@ def open_page(chromium: Browser, server: str) -> Iterator[Callable[..., Page]]:
             complaints.append(message.text)
 
     def watch(request: Any) -> None:
-        if not request.url.startswith((server, "blob:", "data:")):
+        if not request.url.startswith(("http://127.0.0.1:", "blob:", "data:")):
             foreign.append(request.url)
 
-    def open_(**options: Any) -> Page:
+    def open_(at: str = server, **options: Any) -> Page:
         context = chromium.new_context(**options)
         contexts.append(context)
         context.set_default_timeout(TIMEOUT_MS)
@@ -113,7 +131,7 @@ def open_page(chromium: Browser, server: str) -> Iterator[Callable[..., Page]]:
         page.on("request", watch)
         page.on("console", note)
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(server)
+        page.goto(at)
         page.bring_to_front()
         page.get_by_text("up to", exact=False).first.wait_for()  # the limits are there
         return page
@@ -149,3 +167,55 @@ def photos(
     with (folder / "too-large.jpg").open("wb") as file:
         file.truncate(50 * 1024 * 1024 + 1)
     return {path.stem: path for path in folder.iterdir()}
+
+
+@pytest.fixture(scope="session")
+def clips(
+    tmp_path_factory: pytest.TempPathFactory, clip: Callable[..., bytes], astronaut: bytes
+) -> dict[str, Path]:
+    """Videos by what is to be seen on them, and what only claims to be one."""
+    folder = tmp_path_factory.mktemp("clips")
+    fake = (ROOT / "examples/astronaut-fake.jpg").read_bytes()
+    real, blended = (PIL.Image.open(io.BytesIO(data)).convert("RGB") for data in (astronaut, fake))
+    # Both lean a little from frame to frame; after two seconds nobody is there for another two.
+    pair = [
+        np.hstack([np.asarray(real.rotate(n / 2)), np.asarray(blended.rotate(-n / 2))])
+        for n in range(10)
+    ]
+    empty = [np.full_like(pair[0], 90)] * 10
+    (folder / "two-people.mp4").write_bytes(clip([*pair, *empty], rate=5))
+    (folder / "one-person.mp4").write_bytes(clip([frame[:, 512:] for frame in pair[:4]], rate=2))
+    (folder / "nobody.mp4").write_bytes(clip(empty[:5], rate=5))
+    (folder / "text.mp4").write_text("This is not a video.")
+    (folder / "half.mp4").write_bytes((folder / "two-people.mp4").read_bytes()[:9000])
+    with (folder / "too-large.mp4").open("wb") as file:
+        file.truncate(200 * 1024 * 1024 + 1)
+    return {path.stem: path for path in folder.iterdir()}
+
+
+@pytest.fixture(scope="session")
+def post_job(server: str) -> Callable[..., dict[str, Any]]:
+    """Sends a file as a job and, if asked to, waits for its end."""
+
+    def post(path: Path, name: str | None = None, *, wait: bool = True) -> dict[str, Any]:
+        boundary = "boundary"
+        head = f'Content-Disposition: form-data; name="files[]"; filename="{name or path.name}"'
+        body = f"--{boundary}\r\n{head}\r\n\r\n".encode() + path.read_bytes()
+        request = urllib.request.Request(
+            f"{server}/api/jobs?heatmap=true&pictures=true",
+            body + f"\r\n--{boundary}--\r\n".encode(),
+            {"Content-Type": f"multipart/form-data; boundary={boundary}"},
+        )
+        job = _json(request)
+        deadline = time.monotonic() + START_S
+        while wait and job["state"] in ("queued", "running") and time.monotonic() < deadline:
+            time.sleep(0.2)
+            job = _json(f"{server}/api/jobs/{job['id']}")
+        return job
+
+    return post
+
+
+def _json(request: str | urllib.request.Request) -> Any:
+    with urllib.request.urlopen(request, timeout=60) as response:
+        return json.load(response)

@@ -97,6 +97,7 @@ export class Clips {
     const onSent = (sent: number) => this.#update(id, { step: "sending", sent });
     for (let tries = 1; ; tries += 1) {
       try {
+        signal.throwIfAborted();
         return { step: "sent", jobId: (await this.start(file, onSent, signal)).id };
       } catch (error) {
         const problem =

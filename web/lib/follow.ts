@@ -64,25 +64,23 @@ function listen(
   watch: typeof watchJob,
 ): Promise<void> {
   return new Promise((resolve) => {
+    let stop = () => {};
     const over = () => {
       clearTimeout(silence);
-      signal.removeEventListener("abort", abort);
+      signal.removeEventListener("abort", giveUp);
       resolve();
     };
-    const stop = watch(
-      id,
-      (job) => {
-        clearTimeout(silence);
-        onChange(job);
-      },
-      over,
-    );
-    const abort = () => {
+    const giveUp = () => {
       stop();
       over();
     };
-    const silence = setTimeout(abort, SILENT_MS);
-    signal.addEventListener("abort", abort);
+    const silence = setTimeout(giveUp, SILENT_MS);
+    signal.addEventListener("abort", giveUp);
+    const hear = (job: JobSummary) => {
+      clearTimeout(silence);
+      onChange(job);
+    };
+    stop = watch(id, hear, over);
   });
 }
 

@@ -3,11 +3,23 @@ import type { JobSummary, JobVideo, TrackAnswer } from "./api";
 import { coverage, finding, outcomeOf, videoAdvice } from "./video-words";
 
 function track(values: Partial<TrackAnswer>): TrackAnswer {
-  return { verdict: "likely_real", reason: null, n_scored: 12, intervals: [], ...values } as TrackAnswer;
+  return {
+    verdict: "likely_real",
+    reason: null,
+    n_scored: 12,
+    intervals: [],
+    ...values,
+  } as TrackAnswer;
 }
 
 function video(values: Partial<JobVideo>): JobVideo {
-  return { verdict: "likely_real", reason: null, headline_track: 0, tracks: [], ...values } as JobVideo;
+  return {
+    verdict: "likely_real",
+    reason: null,
+    headline_track: 0,
+    tracks: [],
+    ...values,
+  } as JobVideo;
 }
 
 describe("finding", () => {
@@ -29,7 +41,9 @@ describe("finding", () => {
   });
 
   it("says of a video without faces that there were none, and nothing of a score", () => {
-    const text = finding(video({ verdict: "not_analysed", reason: "no_face", headline_track: null }));
+    const text = finding(
+      video({ verdict: "not_analysed", reason: "no_face", headline_track: null }),
+    );
     expect(text).toContain("No face was found in any frame");
   });
 
