@@ -37,7 +37,9 @@ START_S = 120
 TIMEOUT_MS = 60_000
 
 
-@pytest.fixture(scope="session")
+# Server and browser end with each file, not with the session: whatever a later test forks would
+# hold open the pipes on which the browser waits for its end.
+@pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of `unmask serve`."""
     with _served(tmp_path_factory.mktemp("server")) as address:
@@ -91,10 +93,11 @@ def _await_health(address: str, process: subprocess.Popen[bytes], log: Path) -> 
     pytest.fail(f"the server did not start: {log.read_text()}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     if CHROMIUM is None:
-        pytest.skip("there is no chromium on PATH: apt-get install chromium")
+        is_ci = os.environ.get("CI") == "true"
+        (pytest.fail if is_ci else pytest.skip)("no chromium on PATH: apt-get install chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS, timeout=TIMEOUT_MS
