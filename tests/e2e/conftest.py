@@ -46,7 +46,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def storeless_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """One that keeps no list of results."""
     folder = tmp_path_factory.mktemp("storeless")
@@ -196,7 +196,7 @@ def clips(
     return {path.stem: path for path in folder.iterdir()}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def post_job(server: str) -> Callable[..., dict[str, Any]]:
     """Sends a file as a job and, if asked to, waits for its end."""
 
