@@ -179,16 +179,19 @@ def clips(
     """Videos by what is to be seen on them, and what only claims to be one."""
     folder = tmp_path_factory.mktemp("clips")
     fake = (ROOT / "examples/astronaut-fake.jpg").read_bytes()
-    real, blended = (PIL.Image.open(io.BytesIO(data)).convert("RGB") for data in (astronaut, fake))
-    # Both lean a little from frame to frame; after two seconds nobody is there for another two.
+    head = (110, 20, 350, 260)
+    real, blended = (
+        PIL.Image.open(io.BytesIO(data)).convert("RGB").crop(head) for data in (astronaut, fake)
+    )
+    # Both lean a little from frame to frame; then, for as long, nobody is there.
     pair = [
         np.hstack([np.asarray(real.rotate(n / 2)), np.asarray(blended.rotate(-n / 2))])
-        for n in range(10)
+        for n in range(8)
     ]
-    empty = [np.full_like(pair[0], 90)] * 10
-    (folder / "two-people.mp4").write_bytes(clip([*pair, *empty], rate=5))
-    (folder / "one-person.mp4").write_bytes(clip([frame[:, 512:] for frame in pair[:4]], rate=2))
-    (folder / "nobody.mp4").write_bytes(clip(empty[:5], rate=5))
+    empty = [np.full_like(pair[0], 90)] * 8
+    (folder / "two-people.mp4").write_bytes(clip([*pair, *empty], rate=4))
+    (folder / "one-person.mp4").write_bytes(clip([frame[:, 240:] for frame in pair[:4]], rate=2))
+    (folder / "nobody.mp4").write_bytes(clip(empty[:4], rate=4))
     (folder / "text.mp4").write_text("This is not a video.")
     (folder / "half.mp4").write_bytes((folder / "two-people.mp4").read_bytes()[:9000])
     with (folder / "too-large.mp4").open("wb") as file:

@@ -194,7 +194,7 @@ function Row({ job, onEnd }: { job: JobSummary; onEnd: () => Promise<void> }) {
       </time>
       <Button
         aria-label={`${deed}: ${names}`}
-        className="col-start-2 row-start-1 sm:col-start-auto sm:row-start-auto"
+        className="col-start-2 row-start-1 justify-self-end sm:col-start-auto sm:row-start-auto"
         onClick={end}
         disabled={isEnding}
       >

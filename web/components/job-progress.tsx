@@ -88,7 +88,7 @@ function title(job: JobSummary | null): string {
 
 function progress({ state, progress: { done, total, unit } }: JobSummary): string {
   if (state === "queued") {
-    return "Others are before it.";
+    return "It begins as soon as a worker is free.";
   }
   return total === 0 ? "Reading the file" : `${done} of ${count(total, unit.slice(0, -1))}`;
 }

@@ -151,7 +151,8 @@ function Covered({ video, durationS }: { video: JobVideo; durationS: number }) {
         </div>
       )}
       <p className="text-muted text-xs leading-relaxed sm:col-start-2">
-        {coverage(video)} What is hatched was not analysed.
+        {coverage(video)} What is hatched was not analysed. The dashed lines above are those at
+        which Unmask takes a side.
       </p>
     </div>
   );

@@ -1,4 +1,4 @@
-import { type Ref, useEffect, useImperativeHandle, useRef, useState } from "react";
+import { type RefObject, useEffect, useState } from "react";
 import type { JobVideo, Verdict } from "@/lib/api";
 import { sha256 } from "@/lib/files";
 import { percent } from "@/lib/format";
@@ -15,16 +15,14 @@ const COLOUR: Record<Verdict, string> = {
 
 /** The video with a box around everybody, in step with playback. */
 export function Player(props: {
-  ref: Ref<HTMLVideoElement>;
+  element: RefObject<HTMLVideoElement | null>;
   video: JobVideo;
   people: readonly Moment[][];
   url: string | undefined;
   onTime: (timeS: number) => void;
   onFile: (file: File) => void;
 }) {
-  const { video, people, url, onTime } = props;
-  const element = useRef<HTMLVideoElement>(null);
-  useImperativeHandle(props.ref, () => element.current as HTMLVideoElement, []);
+  const { element, video, people, url, onTime } = props;
   const [unplayable, setUnplayable] = useState<string | null>(null);
   const [timeS, setTime] = useState(0);
   const { width, height } = video.video;
@@ -36,7 +34,7 @@ export function Player(props: {
         onTime(now);
       });
     }
-  }, [url, onTime]);
+  }, [element, url, onTime]);
 
   if (url === undefined) {
     return <Missing video={video} onFile={props.onFile} />;

@@ -57,7 +57,7 @@ export function VideoReport(props: {
       <Finding video={video} />
       <div className="min-w-0 lg:col-start-1 lg:row-span-2 lg:row-start-1">
         <Player
-          ref={player}
+          element={player}
           video={video}
           people={people}
           url={url}
@@ -130,8 +130,9 @@ function Finding({ video }: { video: JobVideo }) {
         </p>
       ) : (
         <p className="mt-4 text-muted text-sm">
-          <span className="reading text-ink text-xl">{percent(p_fake)}</span> probability of a
-          manipulation, of the person who decided
+          <span className="reading text-ink text-xl">{percent(p_fake)}</span> probability that{" "}
+          {video.tracks.length === 1 ? "the person" : `person ${(video.headline_track ?? 0) + 1}`}{" "}
+          was manipulated
         </p>
       )}
     </section>
@@ -151,7 +152,7 @@ function Facts({ video, expiresAt }: { video: JobVideo; expiresAt: string | null
     ...(expiresAt ? [["Kept until", moment(expiresAt)] as [string, string]] : []),
   ];
   return (
-    <section aria-label="File and analysis" className="mt-8 border-rule border-t pt-4">
+    <section aria-label="File and analysis" className="mt-5">
       <dl className="grid grid-cols-[auto_minmax(0,1fr)] gap-x-6 gap-y-1.5 text-sm">
         {facts.map(([name, value]) => (
           <div key={name} className="col-span-2 grid grid-cols-subgrid">
