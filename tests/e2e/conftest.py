@@ -37,39 +37,24 @@ START_S = 120
 TIMEOUT_MS = 60_000
 
 
-# Server and browser end with each file, not with the session: whatever a later test forks would
-# hold open the pipes on which the browser waits for its end.
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of `unmask serve`."""
-    with _served(tmp_path_factory.mktemp("server")) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def storeless_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """One that keeps no list of results."""
-    folder = tmp_path_factory.mktemp("storeless")
-    with _served(folder, UNMASK_STORE_URL="", UNMASK_DATA_DIR=str(folder)) as address:
-        yield address
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @contextmanager
-def _served(folder: Path, **settings: str) -> Iterator[str]:
-    if not (ROOT / "src/unmask/server/static/index.html").is_file():
-        pytest.fail("the page is not built: pip install -e . builds it")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+def serving(port: int, log: Path, **settings: str) -> Iterator[str]:
+    """The address of `unmask serve`, with `UNMASK_*` settings."""
     address = f"http://127.0.0.1:{port}"
-    log = folder / "log"
-    path = os.pathsep.join([str(ROOT / "src"), *sys.path])
     with log.open("w") as file:
         process = subprocess.Popen(
             [sys.executable, "-c", SERVE, "serve", "--port", str(port)],
             stdout=file,
             stderr=file,
-            env=os.environ | {"PYTHONPATH": path} | settings,
+            env=os.environ
+            | {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), *sys.path])}
+            | settings,
         )
     try:
         _await_health(address, process, log)
@@ -77,6 +62,17 @@ def _served(folder: Path, **settings: str) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(timeout=30)
+
+
+# Server and browser end with each file, not with the session: whatever a later test forks would
+# hold open the pipes on which the browser waits for its end.
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of `unmask serve`."""
+    if not (ROOT / "src/unmask/server/static/index.html").is_file():
+        pytest.fail("the page is not built: pip install -e . builds it")
+    with serving(free_port(), tmp_path_factory.mktemp("server") / "log") as address:
+        yield address
 
 
 def _await_health(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
@@ -170,6 +166,15 @@ def photos(
     with (folder / "too-large.jpg").open("wb") as file:
         file.truncate(50 * 1024 * 1024 + 1)
     return {path.stem: path for path in folder.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def storeless_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server that keeps no list of results."""
+    folder = tmp_path_factory.mktemp("storeless")
+    settings = {"UNMASK_STORE_URL": "", "UNMASK_DATA_DIR": str(folder / "data")}
+    with serving(free_port(), folder / "log", **settings) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
