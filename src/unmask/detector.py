@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import numpy as np
 
@@ -42,15 +42,26 @@ from unmask.types import (
     Verdict,
     VideoReport,
 )
-from unmask.video import Video
+from unmask.video import Video, recognise
 
-__all__ = ["Detector", "Source"]
+__all__ = ["Detector", "Source", "kind_of"]
 
 Source = str | Path | bytes | BinaryIO | Image | Picture
 """A path, the bytes of a file, an open file, an `(H, W, 3)` uint8 RGB array, or a read picture."""
 
+HEAD_BYTES = 256
 MAX_BATCH = 16
 """Faces the network scores at once: a crowd must not cost memory without bound."""
+
+
+def kind_of(file: BinaryIO) -> Literal["image", "video"] | None:
+    """What an open file is by its content, whatever its name says; None where it is neither."""
+    head = file.read(HEAD_BYTES)
+    file.seek(0)
+    # First: the boxes of an MP4 may name a picture's brand beside their own.
+    if recognise(head):
+        return "video"
+    return "image" if media.recognise(head) else None
 
 
 class Detector:
@@ -210,27 +221,6 @@ class Detector:
             width=None,
             height=None,
             format=None,
-            model=self.identity,
-            timings_ms={},
-            detail=str(error),
-        )
-
-    def video_refusal(self, path: str | None, error: InputError) -> VideoReport:
-        """The report of a video that could not be read."""
-        return VideoReport(
-            path=path,
-            sha256=None,
-            verdict=Verdict.NOT_ANALYSED,
-            reason=Reason(error.code),
-            tracks=(),
-            frames=(),
-            headline_track=None,
-            coverage=None,
-            width=None,
-            height=None,
-            format=None,
-            codec=None,
-            method="scan",
             model=self.identity,
             timings_ms={},
             detail=str(error),

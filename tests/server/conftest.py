@@ -23,8 +23,9 @@ from unmask.settings import Settings
 
 
 @pytest.fixture(scope="session")
-def app(detector: Detector) -> Flask:
-    return create_app(Settings(workers=0), detector)
+def app(detector: Detector, tmp_path_factory: pytest.TempPathFactory) -> Flask:
+    """A server whose jobs wait for ever, and are no other server's."""
+    return create_app(Settings(workers=0, data_dir=tmp_path_factory.mktemp("app")), detector)
 
 
 @pytest.fixture
@@ -67,8 +68,8 @@ def _require(command: str, package: str) -> str:
     pytest.skip(message)
 
 
-def _wait_for(is_true, timeout_s: float = 60.0, every_s: float = 0.05):
-    """Wait until something is true, and give it back."""
+def _wait_for(is_true, timeout_s: float = 600.0, every_s: float = 0.05):
+    """Wait until something is true, and give it back; the limit is for a machine that is busy."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if found := is_true():
@@ -80,6 +81,23 @@ def _wait_for(is_true, timeout_s: float = 60.0, every_s: float = 0.05):
 @pytest.fixture(scope="session")
 def wait_for() -> Callable[..., Any]:
     return _wait_for
+
+
+@pytest.fixture
+def wait_for_reader() -> Iterator[Callable[[Path], None]]:
+    """Waits until somebody reads from a pipe, who then reads in vain until the test is over."""
+    opened = []
+
+    def is_read(pipe: Path) -> bool:
+        try:
+            opened.append(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+        except OSError:
+            return False
+        return True
+
+    yield lambda pipe: _wait_for(lambda: is_read(pipe))
+    for number in opened:
+        os.close(number)
 
 
 @pytest.fixture(scope="session")

@@ -48,8 +48,8 @@ def test_a_job_from_the_queue_to_its_end(store):
     assert claimed == replace(job, state=State.RUNNING, attempts=1, started_at=claimed.started_at)
     assert store.renew("one", "worker", 10, 1, 2)
     assert store.get("one").done == 1
-    assert store.put_report("one", 1, REPORT)
-    assert store.put_report("one", 0, {**REPORT, "verdict": "inconclusive"})
+    assert store.put_report("one", "worker", 1, REPORT)
+    assert store.put_report("one", "worker", 0, {**REPORT, "verdict": "inconclusive"})
     assert store.reports("one") == {0: {**REPORT, "verdict": "inconclusive"}, 1: REPORT}
     assert store.verdicts(["one"]) == {"one": {"likely_real": 1, "inconclusive": 1}}
     assert store.end("one", State.FINISHED, worker="worker")
@@ -104,12 +104,17 @@ def test_of_many_ends_one_is_written(url, store):
     assert store.get("one").state == states[won.index(True)]
 
 
-def test_a_report_is_written_once_and_not_for_a_job_that_is_gone(store):
+def test_a_report_is_written_once_and_only_by_who_holds_the_job(store):
     queued(store)
-    assert store.put_report("one", 0, REPORT)
-    assert not store.put_report("one", 0, {**REPORT, "p_fake": 0.9})
-    assert store.reports("one")[0]["p_fake"] == 0.1
-    assert not store.put_report("nobody", 0, REPORT)
+    assert not store.put_report("one", "worker", 0, REPORT)
+    store.claim("worker", 600)
+    assert not store.put_report("one", "another", 0, REPORT)
+    assert store.put_report("one", "worker", 0, REPORT)
+    assert not store.put_report("one", "worker", 0, {**REPORT, "p_fake": 0.9})
+    store.end("one", State.CANCELLED)
+    assert not store.put_report("one", "worker", 1, REPORT)
+    assert store.reports("one") == {0: REPORT}
+    assert not store.put_report("nobody", "worker", 0, REPORT)
 
 
 def test_who_lost_a_job_can_neither_renew_nor_end_it(store):
@@ -135,7 +140,7 @@ def test_a_lapsed_lease_puts_the_job_back_until_it_has_failed_too_often(store):
 
 def test_a_lease_that_runs_is_left_alone(store):
     queued(store)
-    store.claim("worker", 10)
+    store.claim("worker", 600)
     assert store.requeue_lapsed(max_attempts=3) == 0
     assert store.get("one").state is State.RUNNING
 
@@ -157,7 +162,8 @@ def test_expired_jobs_are_gone_at_once_and_then_from_disk(url, store):
     queued(store)
     queued(store, "waiting")
     brief = Store(url, ttl_s=0.05)
-    store.put_report("one", 0, REPORT)
+    store.claim("worker", 600, "one")
+    store.put_report("one", "worker", 0, REPORT)
     brief.end("one", State.CANCELLED)
     time.sleep(0.1)
     assert store.get("one") is None
@@ -170,7 +176,8 @@ def test_expired_jobs_are_gone_at_once_and_then_from_disk(url, store):
 
 def test_only_what_has_ended_is_deleted_and_its_reports_with_it(store):
     queued(store)
-    store.put_report("one", 0, REPORT)
+    store.claim("worker", 600)
+    assert store.put_report("one", "worker", 0, REPORT)
     assert not store.delete("one")
     store.end("one", State.CANCELLED)
     assert store.delete("one")

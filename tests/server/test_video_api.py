@@ -80,6 +80,18 @@ def test_what_is_no_video_is_a_problem(post, client, data, status, code):
     assert client.get("/health").status_code == 200
 
 
+def test_a_video_is_a_video_whatever_its_name_says(client, faceless_clip):
+    data = {"file": (io.BytesIO(faceless_clip), "photo.jpg")}
+    response = client.post("/api/detect/video", data=data)
+    assert (response.status_code, response.json["kind"]) == (200, "video")
+
+
+def test_a_photo_is_sent_to_where_photos_are_taken(post, landscape):
+    response = post(landscape)
+    assert (response.status_code, response.json["code"]) == (415, "unsupported_format")
+    assert "/api/detect/image" in response.json["detail"]
+
+
 def test_half_a_video_is_a_problem(post, face_clip):
     response = post(face_clip[: len(face_clip) // 2])
     assert (response.status_code, response.json["code"]) == (422, "undecodable")

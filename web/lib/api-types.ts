@@ -723,9 +723,9 @@ export interface components {
       label: ("REAL" | "FAKE") | null;
       /**
        * Method
-       * @description How frames were put together.
+       * @description How frames were put together; null where there were none.
        */
-      method: string;
+      method: string | null;
       /**
        * Headline Track
        * @description The index of the person who decided.
@@ -1117,9 +1117,9 @@ export interface components {
       label: ("REAL" | "FAKE") | null;
       /**
        * Method
-       * @description How frames were put together.
+       * @description How frames were put together; null where there were none.
        */
-      method: string;
+      method: string | null;
       /**
        * Headline Track
        * @description The index of the person who decided.

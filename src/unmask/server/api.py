@@ -15,8 +15,8 @@ from flask_openapi.types import ResponseDict
 from werkzeug.datastructures import FileStorage
 
 from unmask import __version__
-from unmask.detector import Detector
-from unmask.errors import InputError
+from unmask.detector import Detector, kind_of
+from unmask.errors import InputError, UnsupportedFormatError
 from unmask.server.admission import Admission, busy
 from unmask.server.jobs import Jobs
 from unmask.server.problems import PROBLEMS, RequestError, problem
@@ -203,6 +203,8 @@ def detect_video(form: VideoForm, query: VideoQuery) -> dict[str, Any]:
     """Judge every person of a short video. A longer one is a job."""
     started = perf_counter()
     file = cast(BinaryIO, form.file.stream)
+    if kind_of(file) == "image":
+        raise UnsupportedFormatError("This is a photo. Send it to POST /api/detect/image.")
     with service().admission.slot():
         _refuse_long(file)
         report = service().detector.video(file, heatmaps=query.heatmap)
@@ -319,8 +321,11 @@ def _event(change: tuple[Job, dict[str, int]] | None) -> str:
 
 def _analyse(file: FileStorage, query: ImageQuery | BatchQuery) -> dict[str, Any]:
     started = perf_counter()
-    detector = service().detector
-    picture = detector.read(cast(BinaryIO, file.stream))
+    detector, stream = service().detector, cast(BinaryIO, file.stream)
+    if kind_of(stream) == "video":
+        message = "This is a video. Send it to POST /api/detect/video, or to POST /api/jobs."
+        raise UnsupportedFormatError(message)
+    picture = detector.read(stream)
     read_ms = 1000 * (perf_counter() - started)
     report = detector.image(picture, heatmaps=query.heatmap)
     gradcam = gradcam_jpeg(picture.pixels, report) if query.heatmap and query.overlay else None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import atexit
 import logging
+import signal
+import sys
 from importlib import resources
 from typing import Any
 
@@ -58,12 +60,16 @@ def create_app(settings: Settings | None = None, detector: Detector | None = Non
 
 
 def serve(host: str, port: int, settings: Settings | None = None) -> None:
-    """Serve on `host` and `port` until interrupted; one process, one model in memory.
+    """Serve on `host` and `port` until SIGTERM or Ctrl-C; one process, one model in memory.
+
+    To be called in the main thread, which is the one that signals reach.
 
     Raises:
         ConfigurationError: as `create_app`, or the address is taken.
         ModelError: as `create_app`.
     """
+    # An orderly end, in which the jobs go back into the queue; the default would be a sudden one.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     settings = settings or load_settings()
     app = create_app(settings)
     # Its warnings of a deep queue say what /ready and the 503 answers say better.

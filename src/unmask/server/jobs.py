@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, cast
 
 from werkzeug.datastructures import FileStorage
 
+from unmask.detector import kind_of
 from unmask.server.admission import busy
 from unmask.server.folder import Folder
 from unmask.server.pool import Pool
@@ -20,12 +21,10 @@ from unmask.server.queues import open_queue
 from unmask.server.schemas import JobQuery
 from unmask.server.store import Job, State, Store
 from unmask.settings import Settings, load_settings
-from unmask.video import recognise
 
 __all__ = ["Jobs", "run_workers"]
 
 POLL_S = 0.2
-HEAD_BYTES = 64
 
 
 def run_workers(settings: Settings | None = None) -> None:
@@ -87,10 +86,11 @@ class Jobs:
             raise busy()
         job_id = secrets.token_hex(16)
         try:
+            kind = _kind(files)
             for position, file in enumerate(files):
                 self._folder.save_upload(job_id, position, cast(BinaryIO, file.stream))
             names = [file.filename or "" for file in files]
-            self._store.add(job_id, _kind(files), names, options.model_dump())
+            self._store.add(job_id, kind, names, options.model_dump())
         except BaseException:
             self._folder.drop(job_id)
             raise
@@ -209,6 +209,4 @@ class Jobs:
 def _kind(files: Sequence[FileStorage]) -> str:
     if len(files) > 1:
         return "batch"
-    stream = files[0].stream
-    stream.seek(0)
-    return "video" if recognise(stream.read(HEAD_BYTES)) else "image"
+    return kind_of(cast(BinaryIO, files[0].stream)) or "image"

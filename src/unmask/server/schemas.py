@@ -352,7 +352,9 @@ class VideoAnswer(Wire):
     detail: str | None
     p_fake: float | None = Field(description="Of the person who decided, in [0, 1].")
     label: Label | None = Field(description="The same as `prediction`.")
-    method: str = Field(description="How frames were put together.")
+    method: str | None = Field(
+        description="How frames were put together; null where there were none."
+    )
     headline_track: int | None = Field(description="The index of the person who decided.")
     tracks: list[TrackAnswer] = Field(description="One per person.")
     intervals: list[TrackInterval] = Field(description="Of all people.")

@@ -35,8 +35,10 @@ from sqlalchemy import (
     create_engine,
     delete,
     event,
+    exists,
     func,
     insert,
+    literal,
     make_url,
     select,
     text,
@@ -210,25 +212,31 @@ class Store:
 
     def renew(self, job_id: str, worker: str, lease_s: float, done: int, total: int) -> bool:
         """Say how far a job is and hold it for another `lease_s`; False where it is lost."""
-        statement = _of(job_id, worker).values(
-            lease_until=time.time() + lease_s, done=done, total=total
+        statement = (
+            update(jobs)
+            .where(*_held(job_id, worker))
+            .values(lease_until=time.time() + lease_s, done=done, total=total)
         )
         return self._changed(statement) == 1
 
-    def put_report(self, job_id: str, position: int, report: Mapping[str, Any]) -> bool:
-        """Keep the report of one file; False where there is one already, or the job is gone."""
-        row = {
-            "job_id": job_id,
-            "position": position,
-            "verdict": report["verdict"],
-            "report": dict(report),
+    def put_report(
+        self, job_id: str, worker: str, position: int, report: Mapping[str, Any]
+    ) -> bool:
+        """Keep the report of one file; False where there is one already, or the job is lost."""
+        row: dict[str, ColumnElement[Any]] = {
+            "job_id": literal(job_id),
+            "position": literal(position),
+            "verdict": literal(report["verdict"]),
+            "report": literal(dict(report), JSON),
         }
+        # One statement, so that nothing is added to a job once it is cancelled.
+        if_held = select(*row.values()).where(exists().where(*_held(job_id, worker)))
+        statement = insert(reports).from_select(list(row), if_held).returning(reports.c.position)
         try:
             with self._engine.begin() as connection:
-                connection.execute(insert(reports).values(row))
+                return connection.execute(statement).one_or_none() is not None
         except IntegrityError:
             return False
-        return True
 
     def reports(self, job_id: str) -> dict[int, dict[str, Any]]:
         """The reports of a job so far, by the position of their file."""
@@ -260,22 +268,26 @@ class Store:
         detail: str | None = None,
     ) -> bool:
         """Bring a job to its final state, once; False where it has one, or `worker` lost it."""
-        change = _of(job_id, worker) if worker else _active(jobs.c.id == job_id)
-        return self._changed(change.values(self._final(state, reason, detail))) == 1
+        is_active = jobs.c.state.in_([state.value for state in ACTIVE])
+        which = _held(job_id, worker) if worker else (jobs.c.id == job_id, is_active)
+        change = update(jobs).where(*which).values(self._final(state, reason, detail))
+        return self._changed(change) == 1
 
     def fail_all_of(self, worker: str, detail: str) -> int:
         """Fail what a worker held that died."""
-        held = _active(jobs.c.worker == worker, jobs.c.state == State.RUNNING.value)
-        return self._changed(held.values(self._final(State.FAILED, "worker_died", detail)))
+        change = self._final(State.FAILED, "worker_died", detail)
+        return self._changed(update(jobs).where(*_all_held(worker)).values(change))
 
     def release_all_of(self, worker: str) -> int:
         """Queue again what a worker held that was told to stop; that attempt does not count."""
-        held = _active(jobs.c.worker == worker, jobs.c.state == State.RUNNING.value)
-        return self._changed(held.values(_QUEUED | {"attempts": jobs.c.attempts - 1}))
+        change = _QUEUED | {"attempts": jobs.c.attempts - 1}
+        return self._changed(update(jobs).where(*_all_held(worker)).values(change))
 
     def requeue_lapsed(self, max_attempts: int) -> int:
         """Queue again what no worker holds any more, or fail it after `max_attempts`."""
-        lapsed = _active(jobs.c.state == State.RUNNING.value, jobs.c.lease_until < time.time())
+        lapsed = update(jobs).where(
+            jobs.c.state == State.RUNNING.value, jobs.c.lease_until < time.time()
+        )
         detail = f"{max_attempts} workers ended in the middle of this job; its input may be why."
         self._changed(
             lapsed.where(jobs.c.attempts >= max_attempts).values(
@@ -331,14 +343,12 @@ class Store:
 _QUEUED = {"state": State.QUEUED.value, "worker": None, "lease_until": None}
 
 
-def _active(*conditions: ColumnElement[bool]) -> Update:
-    return update(jobs).where(jobs.c.state.in_([state.value for state in ACTIVE]), *conditions)
+def _held(job_id: str, worker: str) -> tuple[ColumnElement[bool], ...]:
+    return jobs.c.id == job_id, *_all_held(worker)
 
 
-def _of(job_id: str, worker: str) -> Update:
-    return _active(
-        jobs.c.id == job_id, jobs.c.worker == worker, jobs.c.state == State.RUNNING.value
-    )
+def _all_held(worker: str) -> tuple[ColumnElement[bool], ...]:
+    return jobs.c.worker == worker, jobs.c.state == State.RUNNING.value
 
 
 def _job(row: Mapping[Any, Any]) -> Job:

@@ -22,7 +22,7 @@ import PIL.Image
 from sqlalchemy.exc import SQLAlchemyError
 
 from unmask.alignment import align
-from unmask.detector import Detector
+from unmask.detector import Detector, kind_of
 from unmask.errors import InputError, UnreadableError
 from unmask.server import requestlog
 from unmask.server.folder import Folder
@@ -31,8 +31,8 @@ from unmask.server.queues import open_queue
 from unmask.server.schemas import gradcam, image_answer, video_answer
 from unmask.server.store import Job, State, Store
 from unmask.settings import Settings
+from unmask.timeline import refusal
 from unmask.types import FaceReport, Frame, Image
-from unmask.video import recognise
 
 __all__ = ["Worker", "work"]
 
@@ -51,7 +51,6 @@ LOST = 75
 """The exit status of a worker that ended itself because its job was lost."""
 
 THUMBNAIL_PX = 320
-HEAD_BYTES = 64
 
 
 class Lost(Exception):  # noqa: N818
@@ -158,7 +157,8 @@ class Worker:
                 hold.progress(position, n)
             if position not in reports:
                 reports[position] = self._report(job, position, hold)
-                self._store.put_report(job.id, position, reports[position])
+                if not self._store.put_report(job.id, self._name, position, reports[position]):
+                    raise Lost
             self._folder.upload(job.id, position).unlink(missing_ok=True)
         if job.kind != "video":
             hold.progress(n, n)
@@ -168,19 +168,17 @@ class Worker:
         """What the answer of the job has of one file."""
         started = time.perf_counter()
         pictures = _Pictures(self._folder, job, position, self._settings.picture_ttl_s)
-        kind, failure = "image", None
+        is_video, failure = False, None
         try:
             with self._opened(job, position) as file:
-                if recognise(file.read(HEAD_BYTES)):
-                    kind = "video"
-                file.seek(0)
-                judge = self._video if kind == "video" else self._image
+                is_video = kind_of(file) == "video"
+                judge = self._video if is_video else self._image
                 answer = judge(file, job, hold, pictures)
         except InputError as error:
             failure = problem(error.code, str(error), instance=f"/api/jobs/{job.id}")
             answer = (
-                video_answer(self._detector.video_refusal(None, error))
-                if kind == "video"
+                video_answer(refusal(None, error, self._detector.identity))
+                if is_video
                 else image_answer(self._detector.refusal(b"", error))
             )
         answer["processing_time"] = round(time.perf_counter() - started, 3)

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset, default_collate
 
 from unmask import media
 from unmask.alignment import crop_affine, warp, whole_affine
@@ -28,7 +29,7 @@ from unmask.training.blend import FaceMesh, Points, blend_faces, self_blend
 from unmask.training.config import TrainingConfig
 from unmask.types import Box, Face, Image, Landmarks
 
-__all__ = ["CropDataset", "Row", "TrainingDataset", "read_rows"]
+__all__ = ["CropDataset", "Row", "TrainingDataset", "loaded", "read_rows"]
 
 Affine = NDArray[np.float64]
 
@@ -95,6 +96,48 @@ def read_rows(manifest: Path, *, splits: Sequence[str]) -> list[Row]:
 
 Sample = tuple[Tensor, Tensor, int]
 """`(3, S, S)` uint8 RGB, `(512,)` float32 spectrum, label (0 real, 1 fake)."""
+
+
+Batch = tuple[Tensor, Tensor, Tensor]
+"""`(N, 3, S, S)` uint8, `(N, 512)` float32, `(N,)` labels."""
+
+
+def loaded(dataset: Dataset[Sample], *, workers: int, **options: Any) -> Iterator[Batch]:
+    """Batches of a data set; `options` are those of torch's `DataLoader`.
+
+    Raises:
+        DataError: a picture cannot be read.
+    """
+    loader = DataLoader(_Telling(dataset), num_workers=workers, collate_fn=_collated, **options)
+    for batch in loader:
+        if isinstance(batch, str):
+            raise DataError(batch)
+        yield batch
+
+
+class _Telling(Dataset[Sample | str]):
+    """Samples, or what is wrong with one, in words.
+
+    An exception of a worker process would arrive with its stack trace in its message, and would
+    keep the loader's processes alive for as long as anyone keeps the exception.
+    """
+
+    def __init__(self, dataset: Dataset[Sample]) -> None:
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: Any) -> Sample | str:
+        try:
+            return self.dataset[index]
+        except DataError as error:
+            return str(error)
+
+
+def _collated(samples: list[Sample | str]) -> Batch | str:
+    wrong = [sample for sample in samples if isinstance(sample, str)]
+    return wrong[0] if wrong else default_collate(samples)
 
 
 class CropDataset(Dataset[Sample]):
