@@ -18,7 +18,6 @@ export function People(props: {
   selected: Selection | null;
   thresholds: Thresholds | null;
   onSelect: (person: number, moment: Moment) => void;
-  onJump: (timeS: number) => void;
 }) {
   const { video, people, selected } = props;
   const durationS = video.coverage?.duration_s ?? 0;
@@ -37,7 +36,6 @@ export function People(props: {
           thresholds={props.thresholds}
           selected={selected?.person === person ? selected.moment : null}
           onSelect={(moment) => props.onSelect(person, moment)}
-          onJump={props.onJump}
         />
       ))}
       <Covered video={video} durationS={durationS} />
@@ -53,7 +51,6 @@ function Person(props: {
   thresholds: Thresholds | null;
   selected: Moment | null;
   onSelect: (moment: Moment) => void;
-  onJump: (timeS: number) => void;
 }) {
   const { track, person, moments, durationS } = props;
   const name = `Person ${person + 1}`;
@@ -105,7 +102,12 @@ function Person(props: {
               <button
                 key={startS}
                 type="button"
-                onClick={() => props.onJump(startS)}
+                onClick={() => {
+                  const first = moments.find(({ timeS }) => timeS >= startS);
+                  if (first) {
+                    props.onSelect(first);
+                  }
+                }}
                 className="reading min-h-6 text-ink underline decoration-edge underline-offset-4 hover:decoration-ink"
               >
                 {clock(startS)} to {clock(endS)}, {percent(p_fake)}

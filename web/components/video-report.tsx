@@ -70,10 +70,6 @@ export function VideoReport(props: {
           selected={selected}
           thresholds={thresholds(card)}
           onSelect={select}
-          onJump={(timeS) => {
-            jump(player, timeS);
-            onTime(timeS);
-          }}
         />
       </div>
       <div className="min-w-0">
