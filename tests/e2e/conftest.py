@@ -77,7 +77,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of `unmask serve`."""
     if not (ROOT / "src/unmask/server/static/index.html").is_file():
         pytest.fail("the page is not built: pip install -e . builds it")
-    with serving(free_port(), tmp_path_factory.mktemp("server") / "log") as address:
+    folder = tmp_path_factory.mktemp("server")
+    settings = {"UNMASK_DATA_DIR": str(folder / "data")}
+    with serving(free_port(), folder / "log", **settings) as address:
         yield address
 
 
