@@ -26,7 +26,7 @@ from unmask.spectrum import describe
 from unmask.training.augment import degrade
 from unmask.training.blend import FaceMesh, Points, blend_faces, self_blend
 from unmask.training.config import TrainingConfig
-from unmask.types import Box, Face, Image, Landmarks
+from unmask.types import FACTS, Box, Face, Facts, Image, Landmarks
 
 __all__ = ["CropDataset", "Row", "TrainingDataset", "read_rows"]
 
@@ -34,16 +34,11 @@ Affine = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Row:
+class Row(Facts):
     """One picture of a prepared manifest. `landmarks` is None where no face was found."""
 
     path: Path
     is_fake: bool
-    method: str
-    identity: str
-    video: str
-    source: str
-    split: str
     landmarks: Landmarks | None
 
 
@@ -71,12 +66,8 @@ def read_rows(manifest: Path, *, splits: Sequence[str]) -> list[Row]:
                     Row(
                         path=manifest.parent / record["path"],
                         is_fake=record["label"] == "fake",
-                        method=record["method"],
-                        identity=record["identity"],
-                        video=record["video"],
-                        source=record["source"],
-                        split=record["split"],
                         landmarks=points,
+                        **{name: record.get(name) or "" for name in FACTS},
                     )
                 )
     except OSError as error:

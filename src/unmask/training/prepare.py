@@ -31,16 +31,13 @@ from unmask.errors import ConfigurationError, DataError, InputError, UnmaskError
 from unmask.faces import FaceDetector
 from unmask.training.leakage import Leak, near_duplicates, perceptual_hash, shared_between_splits
 from unmask.training.sources import Source, read_sources
-from unmask.types import Box, Face, Image
+from unmask.types import FACTS, Box, Face, Image
 
 __all__ = ["Preparation", "prepare"]
 
 Faces = Literal["detect", "whole"]
 
-COLUMNS = (
-    *("path", "label", "method", "identity", "video", "original", "source", "split"),
-    "landmarks",
-)
+COLUMNS = ("path", "label", *FACTS, "landmarks")
 MARGIN = 1.8
 """Side of a cut-out, as a multiple of the tight crop's: room for any margin, turn and shift."""
 MAX_SIDE_PX = 448
