@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "FACTS",
     "Box",
     "Coverage",
-    "FACTS",
     "Face",
     "FaceCrop",
     "FaceReport",
