@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 
 from unmask.types import Face, FaceCrop, Image
 
-__all__ = ["align", "crop_affine", "warp", "whole", "whole_affine"]
+__all__ = ["align", "crop_affine", "native_window", "warp", "whole", "whole_affine"]
+
+WINDOWS_PX = (256, 128, 64)
+BLOCK_PX = 8
 
 
 def align(image: Image, face: Face, *, size: int, margin: float) -> FaceCrop:
@@ -57,6 +60,28 @@ def crop_affine(face: Face, *, size: int, margin: float) -> NDArray[np.float64]:
     rotation = np.array([[cos, sin], [-sin, cos]])
     offset = np.array([size / 2, size / 2]) - rotation @ ((eyes + mouth) / 2)
     return np.column_stack([rotation, offset])
+
+
+def native_window(image: Image, affine: NDArray[np.float64], *, size: int) -> Image:
+    """The picture's own pixels, never resampled, in the middle of the crop of `size` px.
+
+    A square of 256, 128 or 64 px, the largest that the crop covers. It begins at multiples of 8
+    px: where the picture is a JPEG file that was never cut, these are the file's own blocks.
+    """
+    inverse = _inverse(affine)
+    height, width = image.shape[:2]
+    covered = size * float(np.hypot(*inverse[:, 0]))
+    side = next((px for px in WINDOWS_PX if px <= covered), WINDOWS_PX[-1])
+    middle = inverse @ np.array([size / 2, size / 2, 1])
+    x, y = (
+        max(0, min(_to_block(centre - side / 2), (length - side) // BLOCK_PX * BLOCK_PX))
+        for centre, length in zip(middle, (width, height), strict=True)
+    )
+    return _region(image, x, y, x + side, y + side)
+
+
+def _to_block(position: float) -> int:
+    return round(position / BLOCK_PX) * BLOCK_PX
 
 
 def warp(image: Image, affine: NDArray[np.float64], size: int) -> FaceCrop:
