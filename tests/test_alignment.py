@@ -261,8 +261,9 @@ def test_c3_a_picture_smaller_than_the_window_is_mirrored() -> None:
     image = numbered(40, 50)
     window = native_window(image, whole_affine(image, size=224), size=224)
     assert window.shape == (64, 64, 3)
-    np.testing.assert_array_equal(window[:40, :50], image)
-    np.testing.assert_array_equal(window[40:, :50], image[39:15:-1])
+    np.testing.assert_array_equal(window[16:56, 8:58], image)
+    np.testing.assert_array_equal(window[:16, 8:58], image[15::-1])
+    np.testing.assert_array_equal(window[16:56, 58:], image[:, :43:-1])
 
 
 def test_c10_the_blocks_of_a_jpeg_file_stay_whole() -> None:

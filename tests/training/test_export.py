@@ -154,7 +154,7 @@ def test_a_model_of_native_pixels_says_so_and_is_served_so(network, manifest, ti
     # The same picture scores the same in training's evaluation and in serving.
     row = Row(path=ASTRONAUT, is_fake=False, landmarks=face.face.landmarks, source="a", split="val")
     logits, _ = predict(network, [row], config)
-    assert face.prediction.logit == pytest.approx(float(logits[0, 1] - logits[0, 0]), abs=0.02)
+    assert face.prediction.logit == pytest.approx(float(logits[0, 1] - logits[0, 0]), abs=0.05)
 
 
 def test_a_model_that_scores_otherwise_than_its_golden_sample_is_refused(target, tmp_path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +114,7 @@ def read_checkpoint(path: Path) -> dict[str, Any] | None:
     try:
         state = torch.load(path, weights_only=True, map_location="cpu")
     # What torch raises depends on which byte is wrong.
-    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+    except Exception as error:
         raise ModelError(f"{path} is damaged, or no checkpoint: {error}") from error
     if not isinstance(state, dict) or not isinstance(state.get("network"), dict):
         raise ModelError(f"{path} is no checkpoint of unmask train: it has no network")

@@ -21,7 +21,14 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
 from unmask import media
-from unmask.alignment import crop_affine, native_window, warp, whole_affine
+from unmask.alignment import (
+    BLOCK_PX,
+    WINDOWS_PX,
+    crop_affine,
+    native_window,
+    warp,
+    whole_affine,
+)
 from unmask.errors import DataError, InputError
 from unmask.spectrum import describe
 from unmask.training.augment import degrade
@@ -265,15 +272,17 @@ class TrainingDataset(Dataset[Sample]):
         """Where a picture is blended and degraded: from image px, and its side in px.
 
         That is the crop; or, where the spectrum is of the picture's own pixels, the square of them
-        that holds the crop, from which the crop is then cut.
+        that holds the crop and its native window, from which both are then cut.
         """
         size = self.config.input_size
         if self.config.spectrum == "crop":
             return affine, size
-        corners = np.array([[0, 0], [size, 0], [size, size], [0, size]]) - affine[:, 2]
-        corners = np.linalg.solve(affine[:, :2], corners.T).T
-        start = np.floor(corners.min(axis=0) / 8) * 8
-        side = int(np.ceil((corners.max(axis=0) - start).max() / 8)) * 8
+        square = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * size - affine[:, 2]
+        corners = np.linalg.solve(affine[:, :2], square.T).T
+        middle = corners.mean(axis=0)
+        reach = max(float((corners - middle).max()), WINDOWS_PX[-1] / 2)
+        start = np.floor((middle - reach) / BLOCK_PX) * BLOCK_PX
+        side = int(np.ceil((middle + reach - start).max() / BLOCK_PX)) * BLOCK_PX
         return np.column_stack([np.eye(2), -start]), side
 
     def _jittered(self, draw: Draw, image: Image) -> Affine:

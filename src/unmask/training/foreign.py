@@ -13,7 +13,6 @@ import pickle
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor
 
@@ -105,7 +104,7 @@ def _read(source: Path) -> tuple[dict[str, Tensor], str]:
         message = f"{source} is no file of weights alone, and loading any other could run its code"
         raise ModelError(f"{message}; where it was made, save model.state_dict()") from error
     # What torch raises depends on which byte is wrong.
-    except (OSError, EOFError, RuntimeError, SafetensorError) as error:
+    except Exception as error:
         raise ModelError(f"{source} is no file of weights: {error}") from error
     for key in WRAPPERS:
         if isinstance(state, dict) and isinstance(state.get(key), dict):

@@ -94,13 +94,13 @@ def _is_before(line: str, last: tuple[int, int]) -> bool:
 
 
 def _tensorboard(folder: Path, n_steps: int) -> Any:
-    """A writer of TensorBoard's events from that step on, None where it is not installed."""
+    """A writer of TensorBoard's events after that step, None where it is not installed."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         return None
     # What a killed run told after its last checkpoint did not happen.
-    return SummaryWriter(folder, purge_step=n_steps)
+    return SummaryWriter(folder, purge_step=n_steps + 1)
 
 
 def draw_curves(run: Path) -> Path:
