@@ -16,12 +16,13 @@ import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from unmask.errors import DataError, UnmaskError
+from unmask.errors import DataError, MissingExtraError, UnmaskError
 from unmask.evaluation.intervals import bootstrap
 from unmask.evaluation.manifest import Manifest, Row, read_manifest
 from unmask.evaluation.metrics import roc
@@ -75,6 +76,8 @@ def run(
 
     `limit` is the most pictures of each split, source and class that are measured.
     """
+    if find_spec("torch") is None:
+        raise MissingExtraError("The ablation", "train")
     measured = _limited(read_manifest(manifest), limit)
     told: list[dict[str, Any]] = []
     base: list[Outcome] | None = None
@@ -104,13 +107,14 @@ def _outcomes(
 ) -> list[Outcome]:
     """Of each measured row; from the folder's score file where this was done before."""
     from unmask.training.checkpoints import load_network
-    from unmask.training.config import load_config
+    from unmask.training.config import load_config, restored
     from unmask.training.dataset import read_rows
     from unmask.training.train import predict, train
 
     resolved = load_config(config, tuple(overrides))
-    scores = folder / "scores.csv"
-    if scores.exists():
+    scores, saved = folder / "scores.csv", folder / "config.json"
+    # Where the configuration is another now, `train` refuses the folder.
+    if scores.exists() and restored(json.loads(saved.read_text("utf-8"))) == resolved:
         outcomes = read_scores(scores, measured)
         if all(outcome.p_fake is not None for outcome in outcomes):
             return outcomes
@@ -122,6 +126,8 @@ def _outcomes(
     p_fake = 1 / (1 + np.exp(np.clip(logits[:, 0] - logits[:, 1], -30, 30).astype(float)))
     outcomes = [Outcome(float(p)) for p in p_fake]
     write_scores(scores, measured, outcomes)
+    for part in ("checkpoint", "best-stage1", "best-stage2"):  # several hundred MB a variant
+        (folder / f"{part}.pt").unlink(missing_ok=True)
     return outcomes
 
 
