@@ -6,7 +6,7 @@ PAGE := $(shell find web examples docs/results -type f -not -path '*/node_module
 	-not -path '*/out/*' -not -path '*/public/*' 2>/dev/null)
 export NEXT_TELEMETRY_DISABLED := 1
 
-.PHONY: serve test lint types figures screenshots clean
+.PHONY: serve test lint types figures screenshots ablation clean
 
 serve: .venv/core  ## the page and the API at http://127.0.0.1:5000
 	$(BIN)/unmask serve
@@ -34,6 +34,10 @@ types: .venv/dev web/node_modules  ## the page's types from the API's own docume
 figures: .venv/dev  ## rewrite the figures of the documents from docs/results, and the verdicts
 	$(BIN)/python scripts/readme_verdicts.py
 	$(BIN)/python -m unmask.evaluation.tables README.md docs/*.md
+	$(BIN)/python scripts/ablation.py
+
+ablation: .venv/dev  ## make ablation MANIFEST=… RUNS=… START=…: hours; killed, it goes on (needs unmask[train])
+	$(BIN)/python scripts/ablation.py $(MANIFEST) $(RUNS) --start $(START)
 
 screenshots: .venv/dev  ## rewrite docs/images from the shipped examples, in a real Chromium
 	$(BIN)/python scripts/screenshots.py

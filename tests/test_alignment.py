@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from unmask.alignment import align, crop_affine, warp, whole
+from unmask.alignment import align, crop_affine, native_window, warp, whole, whole_affine
 from unmask.types import Box, Face, Image
 
 FRONTAL = np.array([(-0.5, -0.55), (0.5, -0.55), (0, 0), (-0.4, 0.55), (0.4, 0.55)])
@@ -217,3 +217,67 @@ def test_landmarks_at_one_point_still_give_a_crop(shape: tuple[int, int]) -> Non
     assert crop.pixels.shape == (64, 64, 3)
     assert (crop.pixels == 90).all()
     assert np.isfinite(crop.affine).all()
+
+
+# --- the picture's own pixels (corrections C3, C10) ---
+
+
+def numbered(height: int, width: int) -> Image:
+    """Every pixel another colour."""
+    y, x = np.mgrid[:height, :width]
+    return np.stack([x % 256, y % 256, x // 256 * 16 + y // 256], axis=-1).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("crop_px", "side"), [(40, 64), (100, 64), (130, 128), (255.9, 128), (257, 256), (600, 256)]
+)
+def test_c3_a_native_window_is_a_part_of_the_picture_itself(crop_px: float, side: int) -> None:
+    image = numbered(700, 900)
+    turned = similarity(0.3, 224 / crop_px, 0, 0)
+    turned[:, 2] = 112 - turned[:, :2] @ (431, 377)  # the crop's middle
+    window = native_window(image, turned, size=224)
+    assert window.shape == (side, side, 3)
+    colour = window[0, 0].astype(int)
+    x, y = colour[0] + colour[2] // 16 * 256, colour[1] + colour[2] % 16 * 256
+    np.testing.assert_array_equal(window, image[y : y + side, x : x + side])
+    assert (x % 8, y % 8) == (0, 0)
+    assert abs(x + side / 2 - 431) <= 4
+    assert abs(y + side / 2 - 377) <= 4
+
+
+@given(scale=st.floats(0.3, 6), x=st.floats(-300, 300), y=st.floats(-300, 300), size=st.just(224))
+@settings(max_examples=30, deadline=None)
+def test_c3_it_does_not_depend_on_the_size_of_the_crop(
+    scale: float, x: float, y: float, size: int
+) -> None:
+    image = numbered(200, 300)
+    affine = similarity(0.1, scale, x, y)
+    window = native_window(image, affine, size=size)
+    smaller = native_window(image, affine * 0.5, size=size // 2)
+    np.testing.assert_array_equal(window, smaller)
+
+
+def test_c3_a_picture_smaller_than_the_window_is_mirrored() -> None:
+    image = numbered(40, 50)
+    window = native_window(image, whole_affine(image, size=224), size=224)
+    assert window.shape == (64, 64, 3)
+    np.testing.assert_array_equal(window[16:56, 8:58], image)
+    np.testing.assert_array_equal(window[:16, 8:58], image[15::-1])
+    np.testing.assert_array_equal(window[16:56, 58:], image[:, :43:-1])
+
+
+def test_c10_the_blocks_of_a_jpeg_file_stay_whole() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (304, 400, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(noise).save(buffer, "JPEG", quality=20, subsampling=0)
+    image = np.asarray(PIL.Image.open(buffer))
+
+    def across_blocks(pixels: Image) -> float:
+        steps = np.abs(np.diff(pixels[..., 1].astype(float), axis=1)).mean(axis=0)
+        return float(steps[7::8].mean() / steps[3::8].mean())
+
+    for middle in (150, 153, 157):
+        affine = similarity(0.2, 1.4, 0, 0)
+        affine[:, 2] = 112 - affine[:, :2] @ (middle + 40, middle)
+        assert across_blocks(native_window(image, affine, size=224)) > 1.1
+    assert across_blocks(image[4:132, 4:132]) < 1.0

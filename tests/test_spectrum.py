@@ -281,7 +281,6 @@ def test_c11_directions_are_told_apart(across: float, down: float, sectors: set[
         np.zeros((224, 224, 4), np.uint8),
         np.zeros((224, 224, 3), np.float32),
         np.zeros((224, 216, 3), np.uint8),
-        np.zeros((220, 220, 3), np.uint8),
         np.zeros((56, 56, 3), np.uint8),
         np.zeros((0, 0, 3), np.uint8),
     ],

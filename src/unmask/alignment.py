@@ -13,7 +13,22 @@ from numpy.typing import NDArray
 
 from unmask.types import Face, FaceCrop, Image
 
-__all__ = ["align", "crop_affine", "warp", "whole", "whole_affine"]
+__all__ = [
+    "BLOCK_PX",
+    "WINDOWS_PX",
+    "align",
+    "crop_affine",
+    "native_window",
+    "warp",
+    "whole",
+    "whole_affine",
+]
+
+WINDOWS_PX = (256, 128, 64)
+"""Sides of a native window."""
+
+BLOCK_PX = 8
+"""Side of a JPEG block."""
 
 
 def align(image: Image, face: Face, *, size: int, margin: float) -> FaceCrop:
@@ -57,6 +72,21 @@ def crop_affine(face: Face, *, size: int, margin: float) -> NDArray[np.float64]:
     rotation = np.array([[cos, sin], [-sin, cos]])
     offset = np.array([size / 2, size / 2]) - rotation @ ((eyes + mouth) / 2)
     return np.column_stack([rotation, offset])
+
+
+def native_window(image: Image, affine: NDArray[np.float64], *, size: int) -> Image:
+    """The picture's own pixels, never resampled, in the middle of the crop of `size` px.
+
+    A square of 256, 128 or 64 px, the largest that the crop covers. It begins at multiples of 8
+    px: where the picture is a JPEG file that was never cut, these are the file's own blocks.
+    Outside the image its reflection is used.
+    """
+    inverse = _inverse(affine)
+    covered = size * float(np.hypot(*inverse[:, 0]))
+    side = next((px for px in WINDOWS_PX if px <= covered), WINDOWS_PX[-1])
+    middle = inverse @ np.array([size / 2, size / 2, 1])
+    x, y = (round((centre - side / 2) / BLOCK_PX) * BLOCK_PX for centre in middle.tolist())
+    return _region(image, x, y, x + side, y + side)
 
 
 def warp(image: Image, affine: NDArray[np.float64], size: int) -> FaceCrop:

@@ -290,6 +290,44 @@ def train(
 
 
 @app.command()
+def curves(
+    run: Annotated[Path, typer.Argument(help="folder of a run, also one that is not finished")],
+) -> None:
+    """Draw the learning curves of a run."""
+    from unmask.training.log import draw_curves
+
+    out.print(f"learning curves: {draw_curves(run)}", markup=False)
+
+
+@app.command("import")
+def import_(
+    weights: Annotated[Path, typer.Argument(help="state_dict of an Xception, .pt or .safetensors")],
+    target: Annotated[Path, typer.Argument(help="the .pt file to write, for unmask export")],
+    name: Annotated[str, typer.Option(help="of the model, for its card")] = "imported-xception",
+    input_size: Annotated[
+        int,
+        typer.Option(min=64, help="px: 299 in FaceForensics++, 256 in DeepfakeBench"),
+    ] = 299,
+    crop_margin: Annotated[float, typer.Option(help="of its face crops")] = 1.3,
+    fake_class: Annotated[int, typer.Option(help="number of its output for fakes")] = 1,
+) -> None:
+    """Take over an Xception of FaceForensics++, DeepfakeBench or timm, for unmask export."""
+    try:
+        from unmask.training.foreign import import_xception
+    except ImportError as error:
+        raise _needs_training() from error
+    config = import_xception(
+        weights,
+        target,
+        name=name,
+        input_size=input_size,
+        crop_margin=crop_margin,
+        fake_class=fake_class,
+    )
+    out.print(f"{target}: {config.imported}", markup=False)
+
+
+@app.command()
 def export(
     best: Annotated[Path, typer.Argument(help="best.pt of a run")],
     manifest: Annotated[Path, typer.Argument(help="its manifest; split val calibrates the model")],
@@ -380,13 +418,15 @@ def _scorer(detector: Detector, faces: str) -> Scorer:
         return lambda sources: map(Outcome.of, detector.images(sources))
 
     def read(path: Path) -> Image:
-        return whole(detector.read(path).pixels, size=detector.card.input_size).pixels
+        image = detector.read(path).pixels
+        if detector.sees_native_pixels:
+            return image
+        return whole(image, size=detector.card.input_size).pixels
 
     def predict(crops: list[Image]) -> list[Outcome]:
-        sized = [whole(crop, size=detector.card.input_size).pixels for crop in crops]
         return [
             Outcome(prediction.p_fake, verdict=detector.decide(prediction))
-            for prediction in detector.crops(sized)
+            for prediction in detector.crops(crops)
         ]
 
     return scorer_of_crops(read, predict)

@@ -16,7 +16,7 @@ from typing import BinaryIO, Literal
 import numpy as np
 
 from unmask import media
-from unmask.alignment import align
+from unmask.alignment import align, native_window, whole
 from unmask.calibration import calibrate, check_calibration, decide
 from unmask.errors import InputError, ModelError
 from unmask.faces import FaceDetector
@@ -24,11 +24,12 @@ from unmask.heatmap import heatmap
 from unmask.network import GOLDEN_TOLERANCE, Network, NetworkOutput
 from unmask.quality import assess, is_too_small
 from unmask.settings import Settings
-from unmask.spectrum import SPECTRUM_ID, describe
+from unmask.spectrum import NATIVE_SPECTRUM_ID, SPECTRUM_ID, describe
 from unmask.temporal import Method
 from unmask.timeline import Timeline
 from unmask.types import (
     Face,
+    FaceCrop,
     FaceReport,
     Frame,
     Image,
@@ -39,6 +40,7 @@ from unmask.types import (
     Prediction,
     Quality,
     Reason,
+    Spectrum,
     Verdict,
     VideoReport,
 )
@@ -192,12 +194,15 @@ class Detector:
     def crops(self, crops: Sequence[Image]) -> list[Prediction]:
         """Score pictures that are face crops already, without looking for faces.
 
-        For evaluation on data sets of crops; each is `(S, S, 3)` uint8 RGB, S as the card says.
+        For evaluation on data sets of crops; each is `(h, w, 3)` uint8 RGB of any size.
         """
+        size = self.card.input_size
         predictions: list[Prediction] = []
         for start in range(0, len(crops), MAX_BATCH):
-            batch = crops[start : start + MAX_BATCH]
-            output = self._network.run(batch, [describe(crop) for crop in batch])
+            images = crops[start : start + MAX_BATCH]
+            batch = [whole(image, size=size) for image in images]
+            spectra = [self._describe(*pair) for pair in zip(images, batch, strict=True)]
+            output = self._network.run([crop.pixels for crop in batch], spectra)
             predictions += self._predictions(output)
         return predictions
 
@@ -249,7 +254,7 @@ class Detector:
         for start in range(0, len(scored), MAX_BATCH):
             batch = scored[start : start + MAX_BATCH]
             with clock("spectrum"):
-                spectra = [describe(crops[i]) for i in batch]
+                spectra = [self._describe(picture.pixels, crops[i]) for i in batch]
             with clock("network"):
                 output = self._network.run([crops[i].pixels for i in batch], spectra)
             with clock("heatmap"):
@@ -265,6 +270,16 @@ class Detector:
                     faces[i], verdict, reason, prediction, qualities[i], one, spectrum
                 )
         return reports
+
+    @property
+    def sees_native_pixels(self) -> bool:
+        """Whether the spectrum is of the picture's own pixels, so that scaling it changes it."""
+        return self.card.spectrum_id == NATIVE_SPECTRUM_ID
+
+    def _describe(self, image: Image, crop: FaceCrop) -> Spectrum:
+        if self.sees_native_pixels:
+            return describe(native_window(image, crop.affine, size=self.card.input_size))
+        return describe(crop)
 
     def _predictions(self, output: NetworkOutput) -> list[Prediction]:
         probabilities = calibrate(output.logits, self.card.calibration)
@@ -294,9 +309,10 @@ class Detector:
 
     def _prove(self) -> None:
         """Score the card's golden samples: a changed library or processor must not go unnoticed."""
-        if self.card.spectrum_id != SPECTRUM_ID:
+        known = (SPECTRUM_ID, NATIVE_SPECTRUM_ID)
+        if self.card.spectrum_id not in known:
             message = f"The model was trained on the spectrum {self.card.spectrum_id!r}, this"
-            raise ModelError(f"{message} version computes {SPECTRUM_ID!r}; export it anew.")
+            raise ModelError(f"{message} version computes {' and '.join(known)}; export it anew.")
         check_calibration(self.card.calibration)
         samples = self._network.golden()
         predictions = self.crops([crop for crop, _ in samples])

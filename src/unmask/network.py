@@ -186,9 +186,9 @@ def parse_card(text: str) -> ModelCard:
 def _check_card(card: ModelCard) -> None:
     if card.classes != ("real", "fake"):
         raise ModelError(f"The model's classes are {card.classes}, expected ('real', 'fake').")
-    if card.input_size < 64 or card.input_size % 8:
+    if card.input_size < 64:
         message = f"The model card's input_size is {card.input_size}"
-        raise ModelError(f"{message}, expected a multiple of 8 from 64 on.")
+        raise ModelError(f"{message}, expected 64 or more.")
     if not 0 < card.crop_margin < math.inf:
         raise ModelError(f"The model card's crop_margin is {card.crop_margin}, expected above 0.")
     for rule in RULES:

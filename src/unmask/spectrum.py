@@ -15,10 +15,20 @@ from numpy.typing import NDArray
 
 from unmask.types import FaceCrop, Image, Spectrum
 
-__all__ = ["SPECTRUM_ID", "describe", "feature_names", "radial_bands", "radial_profile"]
+__all__ = [
+    "NATIVE_SPECTRUM_ID",
+    "SPECTRUM_ID",
+    "describe",
+    "feature_names",
+    "radial_bands",
+    "radial_profile",
+]
 
 SPECTRUM_ID = "radial-dct-1"
 """Names this definition; a model refuses to run with another."""
+
+NATIVE_SPECTRUM_ID = "radial-dct-1-native"
+"""The same of the picture's own pixels (`alignment.native_window`) instead of the scaled crop."""
 
 N_RADII, N_ANNULI, N_SECTORS, N_RINGS = 128, 31, 24, 4
 N_BANDS = 16
@@ -30,7 +40,7 @@ Grey = NDArray[np.float32]
 
 
 def describe(crop: FaceCrop | Image) -> Spectrum:
-    """Describe a square crop, `(S, S, 3)` uint8 RGB with S a multiple of 8 and at least 64.
+    """Describe a square crop, `(S, S, 3)` uint8 RGB with S at least 64.
 
     FFT, of the luma less its mean under a Hann window (so that neither brightness nor the crop's
     edges leak into every frequency): 128 log powers by radius, the high-frequency ratio, 31
@@ -40,9 +50,9 @@ def describe(crop: FaceCrop | Image) -> Spectrum:
     """
     pixels = crop.pixels if isinstance(crop, FaceCrop) else crop
     size = len(pixels)
-    if pixels.shape != (size, size, 3) or pixels.dtype != np.uint8 or size % 8 or size < 64:
+    if pixels.shape != (size, size, 3) or pixels.dtype != np.uint8 or size < 64:
         got = f"{pixels.shape} {pixels.dtype}"
-        raise ValueError(f"expected (S, S, 3) uint8 RGB, S a multiple of 8 from 64 on, not {got}")
+        raise ValueError(f"expected (S, S, 3) uint8 RGB, S at least 64, not {got}")
     grey = _luma(pixels)
     return Spectrum(np.concatenate([_fft_features(grey), _dct_features(grey)]))
 

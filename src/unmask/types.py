@@ -7,7 +7,7 @@ refer to, x to the right, y down. Probabilities are fractions. FAKE is the posit
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -15,11 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "FACTS",
     "Box",
     "Coverage",
     "Face",
     "FaceCrop",
     "FaceReport",
+    "Facts",
     "Frame",
     "FrameReport",
     "Heatmap",
@@ -47,6 +49,25 @@ Landmarks = NDArray[np.float32]
 """`(5, 2)` float px: left eye, right eye, nose, left and right mouth corner (left = image left)."""
 
 Label = Literal["REAL", "FAKE"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a manifest may tell of a file besides its label; empty where it is not known.
+
+    `identity` is the person shown, `original` the genuine video a fake was made from.
+    """
+
+    method: str = ""
+    identity: str = ""
+    video: str = ""
+    original: str = ""
+    source: str = ""
+    split: str = ""
+
+
+FACTS = tuple(one.name for one in fields(Facts))
+"""The columns of a manifest beside `path` and `label`."""
 
 
 class Verdict(StrEnum):

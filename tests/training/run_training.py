@@ -15,8 +15,8 @@ from pathlib import Path
 import torch
 
 from unmask.training import train as module
+from unmask.training.checkpoints import network_of
 from unmask.training.config import load_config
-from unmask.training.fusion import FusionNetwork
 
 
 def main() -> None:
@@ -31,14 +31,14 @@ def main() -> None:
 
     if linear:
         torch.optim.AdamW = lambda groups, **_: torch.optim.SGD(groups)
-        module.FusionNetwork = Undropped
+        module.network_of = undropped
     module.train(load_config(None, tuple(overrides)), Path(manifest), Path(run), progress=progress)
 
 
-class Undropped(FusionNetwork):
-    def __init__(self, *arguments, **options):
-        super().__init__(*arguments, **options)
-        self.drop1 = self.drop2 = torch.nn.Identity()
+def undropped(config):
+    network = network_of(config)
+    network.drop1 = network.drop2 = torch.nn.Identity()
+    return network
 
 
 if __name__ == "__main__":

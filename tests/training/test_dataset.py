@@ -15,7 +15,7 @@ pytest.importorskip("torch", reason="training needs torch: pip install 'unmask[t
 import torch
 
 from unmask import media
-from unmask.alignment import align
+from unmask.alignment import align, native_window, warp
 from unmask.errors import DataError
 from unmask.spectrum import describe
 from unmask.training import dataset as module
@@ -218,6 +218,67 @@ def test_it_can_be_sent_to_loader_processes(dataset):
     dataset[0, 7]  # a blend, which loads the mesh
     sent = pickle.loads(pickle.dumps(dataset))
     assert torch.equal(sent[1, 7][0], dataset[1, 7][0])
+
+
+# --- the spectrum of the picture's own pixels (corrections C3, C10) ---
+
+PLAIN = tuple(
+    f"augmentation.{name}=0"
+    for name in (
+        *("flip", "rotation_deg", "shift", "zoom", "unaligned"),
+        *("colour", "blur", "rescale", "noise", "jpeg", "webp", "h264"),
+    )
+)
+
+
+def test_a_native_spectrum_is_of_the_pictures_own_pixels(manifest, tiny):
+    row = read_rows(manifest, splits=("val",))[0]
+    native = tiny("spectrum=native", "input_size=96")
+    crop, spectrum, _ = CropDataset([row], native)[0]
+    scaled = CropDataset([row], tiny("input_size=96"))[0]
+    assert torch.equal(crop, scaled[0])
+    image = media.read(row.path).pixels
+    affine = module.base_affine(row, image, native)
+    window = native_window(image, affine, size=96)
+    np.testing.assert_array_equal(spectrum, describe(window).vector)
+    assert not torch.equal(spectrum, scaled[1])
+
+
+def test_in_training_too_and_the_crop_is_the_same(rows, tiny):
+    settings = ("input_size=96", *PLAIN)
+    scaled = TrainingDataset(rows, tiny(*settings), stage=0)
+    native = TrainingDataset(rows, tiny("spectrum=native", *settings), stage=0)
+    for place in range(6):  # the plain pictures
+        row = native.draw(3, place).row
+        image = media.read(row.path).pixels
+        crop, spectrum, label = native[3, place]
+        expected, _, expected_label = scaled[3, place]
+        assert label == expected_label
+        # Cut from a cut-out, whose borders are mirrored and not the picture's.
+        assert float((crop.float() - expected.float()).abs().mean()) < 1
+        window = native_window(image, module.base_affine(row, image, native.config), size=96)
+        np.testing.assert_array_equal(spectrum, describe(window).vector)
+
+
+def test_what_happens_to_a_picture_happens_to_its_own_pixels(rows, tiny):
+    # Noise on the crop alone would leave the native spectrum as it was.
+    quiet = ("spectrum=native", *PLAIN)
+    still = TrainingDataset(rows, tiny(*quiet), stage=0)
+    noisy = TrainingDataset(rows, tiny(*quiet, "augmentation.noise=1"), stage=0)
+    assert not torch.equal(still[0, 0][1], noisy[0, 0][1])
+    real, blend = still[0, 6], still[0, 7]
+    assert (real[2], blend[2]) == (0, 1)
+    assert not torch.equal(real[1], blend[1])
+    assert not torch.equal(real[0], blend[0])
+
+
+def test_a_mirrored_canvas_gives_the_mirrored_crop():
+    pixels = np.random.default_rng(0).integers(0, 256, (80, 80, 3), dtype=np.uint8)
+    affine = np.array([[1.1, 0.2, -9.0], [-0.2, 1.1, 4.0]])
+    crop = warp(pixels, affine, 64).pixels
+    mirrored = warp(pixels[:, ::-1], module._mirrored(affine, 80, 64), 64).pixels
+    difference = np.abs(mirrored[:, ::-1].astype(int) - crop)
+    assert difference.max() <= 2
 
 
 @pytest.mark.parametrize(

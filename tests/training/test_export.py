@@ -18,13 +18,17 @@ import onnxruntime
 import PIL.Image
 import torch
 
+from unmask import media
+from unmask.alignment import crop_affine, native_window
 from unmask.detector import Detector
 from unmask.errors import DataError, ModelError, UnmaskError
 from unmask.network import Network
-from unmask.spectrum import SPECTRUM_ID
+from unmask.spectrum import NATIVE_SPECTRUM_ID, SPECTRUM_ID, describe
 from unmask.training import export as module
+from unmask.training.dataset import Row
 from unmask.training.export import export, to_onnx
 from unmask.training.fusion import FusionNetwork
+from unmask.training.train import predict
 
 ASTRONAUT = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
 
@@ -136,6 +140,25 @@ def test_the_card_is_complete_and_the_model_loads_and_proves_itself(target, tiny
     report = Detector(target).image(ASTRONAUT)  # scores the golden sample first
     assert 0 < report.p_fake < 1
     assert report.model.name == "unmask"
+
+
+def test_a_model_of_native_pixels_says_so_and_is_served_so(network, manifest, tiny, tmp_path):
+    config = tiny("spectrum=native")
+    best, target = tmp_path / "best.pt", tmp_path / "native.onnx"
+    state = {"network": network.state_dict(), "config": dataclasses.asdict(config)}
+    torch.save(state, best)
+    export(best, manifest, target, golden=[ASTRONAUT], documentation={})
+    detector = Detector(target)  # proves itself on the golden sample
+    assert detector.card.spectrum_id == NATIVE_SPECTRUM_ID
+    image = media.read(ASTRONAUT).pixels
+    (face,) = detector.image(ASTRONAUT).faces
+    affine = crop_affine(face.face, size=64, margin=1.0)
+    expected = describe(native_window(image, affine, size=64)).vector
+    np.testing.assert_array_equal(face.spectrum.vector, expected)
+    # The same picture scores the same in training's evaluation and in serving.
+    row = Row(path=ASTRONAUT, is_fake=False, landmarks=face.face.landmarks, source="a", split="val")
+    logits, _ = predict(network, [row], config)
+    assert face.prediction.logit == pytest.approx(float(logits[0, 1] - logits[0, 0]), abs=0.05)
 
 
 def test_a_model_that_scores_otherwise_than_its_golden_sample_is_refused(target, tmp_path):

@@ -11,9 +11,9 @@ import torch
 from unmask.training.fusion import FAKE, FusionNetwork
 
 
-def network_of(branches="fusion"):
+def network_of(branches="fusion", **options):
     torch.manual_seed(5)
-    network = FusionNetwork(branches).eval()
+    network = FusionNetwork(branches, **options).eval()
     # A new network says almost nothing; louder weights make the comparison mean something.
     for module in network.head():
         module.weight.data *= 3
@@ -30,8 +30,9 @@ def inputs():
     return crops, torch.randn(3, 512, generator=generator)
 
 
-def test_closed_form_grad_cam_is_autograds(inputs):
-    network = network_of()
+@pytest.mark.parametrize("head", ["mlp", "linear"])
+def test_closed_form_grad_cam_is_autograds(inputs, head):
+    network = network_of(head=head)
     crops, spectra = inputs
     maps = network.feature_maps(crops).detach().requires_grad_()
     logits = network.classify(maps.mean(dim=(2, 3)), network.standardised(spectra))

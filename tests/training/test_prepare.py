@@ -113,6 +113,19 @@ def test_a_crop_of_the_cut_out_is_the_crop_of_the_photo(face, tmp_path):
         assert np.abs(got - expected).max() < 40
 
 
+def test_a_cut_out_keeps_the_blocks_of_a_jpeg_file(face):
+    # Corrections C10: it begins where one of the photo's 8x8 blocks does.
+    image, _ = face(20, 500, fills=0.25)
+    (found,) = FaceDetector(threads=1).detect(image)
+    for shift in (0, 3, 5):
+        moved = Face(found.box, found.landmarks + np.float32(shift), 1.0)
+        part, inside = module.cut_out(image, moved)
+        x, y = np.round((moved.landmarks - inside.landmarks)[0]).astype(int)
+        assert (x % 8, y % 8) == (0, 0)
+        height, width = part.shape[:2]
+        np.testing.assert_array_equal(part, image[y : y + height, x : x + width])
+
+
 def test_landmarks_are_px_of_the_picture_that_was_written(face, tmp_path):
     # The face is larger than a cut-out may be, so it is scaled down, and its landmarks with it.
     image, _ = face(3, 700, fills=0.7)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import multiprocessing
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,9 +22,10 @@ import torch
 
 from unmask.errors import ConfigurationError, DataError, ModelError, UnmaskError
 from unmask.training import train as module
+from unmask.training.checkpoints import load_network, load_start
 from unmask.training.config import Stage, TrainingConfig
 from unmask.training.fusion import FusionNetwork
-from unmask.training.train import load_network, load_start, train
+from unmask.training.train import train
 from unmask.training.xception import BLOCKS
 
 BLIND = "branches=frequency"
@@ -367,6 +370,27 @@ def test_a_full_disk_leaves_the_last_checkpoint(tiny, manifest, tmp_path, monkey
     assert train(tiny(BLIND), manifest, tmp_path).exists()
 
 
+def test_a_run_of_an_earlier_version_goes_on_and_its_weights_load(run, manifest, tiny, tmp_path):
+    newer = ("backbone", "head", "spectrum", "imported")
+    folder = tmp_path / "run"
+    shutil.copytree(run, folder)
+    saved = json.loads((run / "config.json").read_text())
+    saved = {k: v for k, v in saved.items() if k not in newer}
+    (folder / "config.json").write_text(json.dumps(saved))
+    state = torch.load(run / "best.pt", weights_only=True)
+    torch.save({**state, "config": saved}, folder / "best.pt")
+    assert load_network(folder / "best.pt")[1] == dataclasses.asdict(tiny())
+    train(tiny(), manifest, folder, progress=lambda entry: pytest.fail(f"trained: {entry}"))
+    (folder / "config.json").write_text('{"seed": 1')
+    with pytest.raises(ConfigurationError, match="begun with another configuration"):
+        train(tiny(), manifest, folder)
+
+
+def test_a_part_that_the_trunk_does_not_have_is_named():
+    with pytest.raises(ConfigurationError, match=r"train_from is 'layer4'; .* stem, block1"):
+        module._parameter_groups(FusionNetwork(), Stage(train_from="layer4"))
+
+
 def test_a_run_folder_of_another_configuration_is_refused(run, manifest, tiny):
     before = (run / "config.json").read_text()
     with pytest.raises(ConfigurationError, match="begun with another configuration"):
@@ -414,6 +438,8 @@ def test_a_picture_that_broke_is_named_without_a_stack_trace(tiny, drawn, tmp_pa
         with pytest.raises(DataError, match=r"-fake-1\.png cannot be read") as error:
             work()
         assert "Traceback" not in str(error.value)
+        # While the error is still held: a worker would keep open the pipes of other tests.
+        assert multiprocessing.active_children() == []
 
 
 def _predict(rows, config):

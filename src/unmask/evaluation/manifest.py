@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -13,29 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unmask.errors import DataError
-from unmask.types import Label
+from unmask.types import FACTS, Facts, Label
 
 __all__ = ["COLUMNS", "Manifest", "Row", "read_manifest", "read_table"]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One file. A column that the manifest does not have is an empty string.
-
-    `original` is the genuine video a fake was made from, `identity` the person shown.
-    """
+class Row(Facts):
+    """One file. A column that the manifest does not have is an empty string."""
 
     path: str
     label: Label
-    method: str = ""
-    identity: str = ""
-    video: str = ""
-    original: str = ""
-    source: str = ""
-    split: str = ""
 
 
-COLUMNS = tuple(field.name for field in fields(Row))
+COLUMNS = ("path", "label", *FACTS)
 
 
 @dataclass(frozen=True, slots=True)

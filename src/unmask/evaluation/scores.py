@@ -140,7 +140,8 @@ def write_scores(path: Path, manifest: Manifest, outcomes: Sequence[Outcome]) ->
     for row, outcome in zip(manifest.rows, outcomes, strict=True):
         values = {**asdict(row), "label": row.label.lower()}
         p_fake = "" if outcome.p_fake is None else repr(float(outcome.p_fake))
-        writer.writerow([*values.values(), p_fake, outcome.status, outcome.verdict or ""])
+        told = [values[column] for column in COLUMNS]
+        writer.writerow([*told, p_fake, outcome.status, outcome.verdict or ""])
     write_text(path, text.getvalue())
 
 

@@ -6,16 +6,18 @@ import dataclasses
 import tomllib
 import types
 import typing
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from unmask.errors import ConfigurationError
 from unmask.training.augment import Augmentation
-from unmask.training.fusion import Branches
+from unmask.training.backbone import XCEPTIONS, is_backbone
+from unmask.training.fusion import Branches, Head
 from unmask.training.xception import BLOCKS
 
-__all__ = ["BatchMix", "Stage", "TrainingConfig", "load_config"]
+__all__ = ["BatchMix", "Stage", "TrainingConfig", "load_config", "restored"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class Stage:
     steps_per_epoch: int = 0
     """0: as many as it takes to see each plain picture once."""
     train_from: str | None = None
-    """The lowest part of the trunk that learns (`stem`, `block1` ... `exit`); None: head only."""
+    """The lowest part of the trunk that learns (`stem`, `block1` ... `exit`); None: head only.
+    A timm network has parts of its own, such as `layer3`."""
     learning_rate: float = 1e-3
     head_learning_rate: float = 0.0
     """0: the same as the trunk's."""
@@ -67,8 +70,17 @@ class TrainingConfig:
     version: str = "0.1.0"
     seed: int = 1
     branches: Branches = "fusion"
+    backbone: str = "xception"
+    """`xception` as Keras computes it, `xception-pytorch` as FaceForensics++ and timm do, or
+    `timm:NAME`, any convolutional network of timm."""
+    head: Head = "mlp"
+    """`mlp` is the specification's; `linear` is one layer, as most published detectors have."""
     input_size: int = 224
     crop_margin: float = 1.0
+    spectrum: Literal["crop", "native"] = "crop"
+    """What the spectrum describes: the scaled crop, or the picture's own pixels in its middle."""
+    imported: str = ""
+    """Where the weights come from, in words, if they were not trained here."""
     live_batch_norm: bool = False
     batch: BatchMix = field(default_factory=BatchMix)
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -87,7 +99,8 @@ class TrainingConfig:
         if not (self.batch.plain or self.batch.blended):
             raise ConfigurationError("batch: neither plain nor blended pictures are asked for")
         for name, stage in (("stage1", self.stage1), ("stage2", self.stage2)):
-            if stage.train_from is not None and stage.train_from not in BLOCKS:
+            is_known = self.backbone not in XCEPTIONS or stage.train_from in BLOCKS
+            if stage.train_from is not None and not is_known:
                 message = f"{name}.train_from is {stage.train_from!r}; it is one of {BLOCKS}"
                 raise ConfigurationError(message)
             if stage.epochs and not (stage.steps_per_epoch or self.batch.plain):
@@ -97,8 +110,11 @@ class TrainingConfig:
             if count <= 0 or count % 2:
                 message = f"batch: {source!r} has {count} pictures; an even number is needed"
                 raise ConfigurationError(message)
-        if self.input_size % 32:
-            raise ConfigurationError(f"input_size {self.input_size} is not a multiple of 32")
+        if not is_backbone(self.backbone):
+            message = f"backbone is {self.backbone!r}; it is {' or '.join(XCEPTIONS)} or timm:NAME"
+            raise ConfigurationError(message)
+        if self.input_size < 64:
+            raise ConfigurationError(f"input_size {self.input_size} is less than 64")
 
 
 def load_config(path: Path | None = None, overrides: tuple[str, ...] = ()) -> TrainingConfig:
@@ -129,6 +145,15 @@ def load_config(path: Path | None = None, overrides: tuple[str, ...] = ()) -> Tr
                 raise ConfigurationError(f"--set {override!r}: {parent!r} is a value, not a table")
         branch[leaf] = _parse(text)
     return _overlaid(TrainingConfig(), tree, "")
+
+
+def restored(saved: Mapping[str, Any]) -> TrainingConfig:
+    """The configuration saved with a run; what it did not know yet has its default.
+
+    Raises:
+        ConfigurationError: it has a key that is not known here.
+    """
+    return _overlaid(TrainingConfig(), dict(saved), "")
 
 
 def _parse(text: str) -> Any:

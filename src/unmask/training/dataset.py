@@ -8,42 +8,45 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset, default_collate
 
 from unmask import media
-from unmask.alignment import crop_affine, warp, whole_affine
+from unmask.alignment import (
+    BLOCK_PX,
+    WINDOWS_PX,
+    crop_affine,
+    native_window,
+    warp,
+    whole_affine,
+)
 from unmask.errors import DataError, InputError
 from unmask.spectrum import describe
 from unmask.training.augment import degrade
 from unmask.training.blend import FaceMesh, Points, blend_faces, self_blend
 from unmask.training.config import TrainingConfig
-from unmask.types import Box, Face, Image, Landmarks
+from unmask.types import FACTS, Box, Face, Facts, Image, Landmarks
 
-__all__ = ["CropDataset", "Row", "TrainingDataset", "read_rows"]
+__all__ = ["CropDataset", "Row", "TrainingDataset", "loaded", "read_rows"]
 
 Affine = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Row:
+class Row(Facts):
     """One picture of a prepared manifest. `landmarks` is None where no face was found."""
 
     path: Path
     is_fake: bool
-    method: str
-    identity: str
-    video: str
-    source: str
-    split: str
     landmarks: Landmarks | None
 
 
@@ -71,12 +74,8 @@ def read_rows(manifest: Path, *, splits: Sequence[str]) -> list[Row]:
                     Row(
                         path=manifest.parent / record["path"],
                         is_fake=record["label"] == "fake",
-                        method=record["method"],
-                        identity=record["identity"],
-                        video=record["video"],
-                        source=record["source"],
-                        split=record["split"],
                         landmarks=points,
+                        **{name: record.get(name) or "" for name in FACTS},
                     )
                 )
     except OSError as error:
@@ -97,6 +96,48 @@ Sample = tuple[Tensor, Tensor, int]
 """`(3, S, S)` uint8 RGB, `(512,)` float32 spectrum, label (0 real, 1 fake)."""
 
 
+Batch = tuple[Tensor, Tensor, Tensor]
+"""`(N, 3, S, S)` uint8, `(N, 512)` float32, `(N,)` labels."""
+
+
+def loaded(dataset: Dataset[Sample], *, workers: int, **options: Any) -> Iterator[Batch]:
+    """Batches of a data set; `options` are those of torch's `DataLoader`.
+
+    Raises:
+        DataError: a picture cannot be read.
+    """
+    loader = DataLoader(_Telling(dataset), num_workers=workers, collate_fn=_collated, **options)
+    for batch in loader:
+        if isinstance(batch, str):
+            raise DataError(batch)
+        yield batch
+
+
+class _Telling(Dataset[Sample | str]):
+    """Samples, or what is wrong with one, in words.
+
+    An exception of a worker process would arrive with its stack trace in its message, and would
+    keep the loader's processes alive for as long as anyone keeps the exception.
+    """
+
+    def __init__(self, dataset: Dataset[Sample]) -> None:
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: Any) -> Sample | str:
+        try:
+            return self.dataset[index]
+        except DataError as error:
+            return str(error)
+
+
+def _collated(samples: list[Sample | str]) -> Batch | str:
+    wrong = [sample for sample in samples if isinstance(sample, str)]
+    return wrong[0] if wrong else default_collate(samples)
+
+
 class CropDataset(Dataset[Sample]):
     """Rows as serving would see them: aligned, nothing augmented. For validation."""
 
@@ -109,8 +150,12 @@ class CropDataset(Dataset[Sample]):
     def __getitem__(self, index: int) -> Sample:
         row = self.rows[index]
         image = _read(row.path)
+        size = self.config.input_size
         affine = base_affine(row, image, self.config)
-        return _sample(warp(image, affine, self.config.input_size).pixels, row.is_fake)
+        crop = warp(image, affine, size).pixels
+        if self.config.spectrum == "native":
+            return _sample(crop, row.is_fake, native_window(image, affine, size=size))
+        return _sample(crop, row.is_fake)
 
 
 @dataclass(frozen=True)
@@ -201,17 +246,44 @@ class TrainingDataset(Dataset[Sample]):
         step, place = index
         draw = self.draw(step, place)
         image = _read(draw.row.path)
-        size = self.config.input_size
         affine = self._jittered(draw, image)
-        pixels = warp(image, affine, size).pixels
+        canvas, side = self._canvas(affine)
+        pixels = warp(image, canvas, side).pixels
         if draw.blend:
             rng = np.random.default_rng((*draw.seed, 1))
-            pixels, _ = self._blended(draw, image, affine, pixels, rng)
+            pixels, _ = self._blended(draw, image, canvas, pixels, rng)
         rng = np.random.default_rng((*draw.seed, 2))
-        if rng.random() < self.config.augmentation.flip:
+        is_flipped = rng.random() < self.config.augmentation.flip
+        if is_flipped:
             pixels = pixels[:, ::-1]
         pixels = degrade(np.ascontiguousarray(pixels), self.config.augmentation, rng)
-        return _sample(pixels, draw.row.is_fake or draw.blend)
+        is_fake = draw.row.is_fake or draw.blend
+        if self.config.spectrum == "crop":
+            return _sample(pixels, is_fake)
+        size = self.config.input_size
+        rest = _after(affine, canvas)
+        if is_flipped:
+            rest = _mirrored(rest, side, size)
+        return _sample(
+            warp(pixels, rest, size).pixels, is_fake, native_window(pixels, rest, size=size)
+        )
+
+    def _canvas(self, affine: Affine) -> tuple[Affine, int]:
+        """Where a picture is blended and degraded: from image px, and its side in px.
+
+        That is the crop; or, where the spectrum is of the picture's own pixels, the square of them
+        that holds the crop and its native window, from which both are then cut.
+        """
+        size = self.config.input_size
+        if self.config.spectrum == "crop":
+            return affine, size
+        square = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * size - affine[:, 2]
+        corners = np.linalg.solve(affine[:, :2], square.T).T
+        middle = corners.mean(axis=0)
+        reach = max(float((corners - middle).max()), WINDOWS_PX[-1] / 2)
+        start = np.floor((middle - reach) / BLOCK_PX) * BLOCK_PX
+        side = int(np.ceil((middle + reach - start).max() / BLOCK_PX)) * BLOCK_PX
+        return np.column_stack([np.eye(2), -start]), side
 
     def _jittered(self, draw: Draw, image: Image) -> Affine:
         rng = np.random.default_rng((*draw.seed, 0))
@@ -234,8 +306,8 @@ class TrainingDataset(Dataset[Sample]):
             return self_blend(pixels, points, rng)
         other = self._look_alike(draw, rng)
         other_image = _read(other.path)
-        other_affine = base_affine(other, other_image, self.config)
-        other_pixels = warp(other_image, other_affine, self.config.input_size).pixels
+        other_affine, side = self._canvas(base_affine(other, other_image, self.config))
+        other_pixels = warp(other_image, other_affine, side).pixels
         other_points = _through(other_affine, self._mesh_points(other, other_image))
         return blend_faces(pixels, points, other_pixels, other_points, rng)
 
@@ -290,6 +362,18 @@ def _through(affine: Affine, points: NDArray[np.float32]) -> Points:
     return (points @ affine[:, :2].T + affine[:, 2]).astype(np.float32)
 
 
+def _after(affine: Affine, canvas: Affine) -> Affine:
+    """What is left of `affine`, from image px to crop px, for a picture that is on a canvas."""
+    linear = affine[:, :2] @ np.linalg.inv(canvas[:, :2])
+    return np.column_stack([linear, affine[:, 2] - linear @ canvas[:, 2]])
+
+
+def _mirrored(affine: Affine, side: int, size: int) -> Affine:
+    """From a mirrored canvas of `side` px to the mirrored crop of `size` px."""
+    (a, b, c), (d, e, f) = affine
+    return np.array([[a, -b, size - c - a * side], [-d, e, f + d * side]])
+
+
 def _read(path: Path) -> Image:
     try:
         return media.read(path).pixels
@@ -298,6 +382,8 @@ def _read(path: Path) -> Image:
         raise DataError(f"{message} Or leave it out: prepare the manifest again.") from error
 
 
-def _sample(pixels: Image, is_fake: bool) -> Sample:
+def _sample(pixels: Image, is_fake: bool, window: Image | None = None) -> Sample:
+    """Of a crop, and of the pixels its spectrum describes where these are others."""
     crop = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
-    return crop, torch.from_numpy(describe(pixels).vector), int(is_fake)
+    vector = describe(pixels if window is None else window).vector
+    return crop, torch.from_numpy(vector), int(is_fake)

@@ -23,7 +23,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from unmask import media
-from unmask.alignment import align
+from unmask.alignment import align, native_window, whole_affine
 from unmask.calibration import (
     calibrate,
     fit_calibration,
@@ -33,12 +33,12 @@ from unmask.calibration import (
 from unmask.errors import DataError, ModelError, UnmaskError
 from unmask.faces import FaceDetector
 from unmask.network import CARD_KEY, CHECKSUMS
-from unmask.spectrum import SPECTRUM_ID, describe, radial_bands
-from unmask.training.config import TrainingConfig
+from unmask.spectrum import NATIVE_SPECTRUM_ID, SPECTRUM_ID, describe, radial_bands
+from unmask.training.config import restored
 from unmask.training.dataset import CropDataset, read_rows
 from unmask.training.fusion import FusionNetwork
 from unmask.training.train import load_network
-from unmask.training.xception import fold
+from unmask.training.xception import Xception, fold
 from unmask.types import Spectrum
 
 __all__ = ["export", "to_onnx"]
@@ -89,15 +89,16 @@ def export(
     card = {
         "name": config["name"],
         "version": config["version"],
-        "architecture": "xception+fft/dct",
+        "architecture": config["backbone"]
+        + ("" if config["branches"] == "spatial" else "+fft/dct"),
         "branches": ["spatial", "frequency"]
         if config["branches"] == "fusion"
         else [config["branches"]],
         "input_size": config["input_size"],
         "crop_margin": config["crop_margin"],
-        "normalisation": "x / 127.5 - 1, inside the graph",
+        "normalisation": f"{network.trunk.normalisation}, inside the graph",
         "classes": ["real", "fake"],
-        "spectrum_id": SPECTRUM_ID,
+        "spectrum_id": SPECTRUM_ID if config["spectrum"] == "crop" else NATIVE_SPECTRUM_ID,
         "calibration": calibration,
         "thresholds": {name: thresholds[name] for name in ("likely_fake", "likely_real")},
         "quality_rules": QUALITY_RULES,
@@ -106,7 +107,7 @@ def export(
             **documentation,
             "validation": _rates(p_fake, is_fake, sources, thresholds),
             "genuine_spectrum": _genuine_spectrum(spectra[~is_fake]),
-            "training": config,
+            **({"imported": config["imported"]} if config["imported"] else {"training": config}),
         },
     }
     # A date of the TOML documentation is told as text.
@@ -128,7 +129,8 @@ def to_onnx(network: FusionNetwork, input_size: int) -> onnx.ModelProto:
         ModelError: the result differs from torch's own by more than 1e-4.
     """
     network = copy.deepcopy(network).eval()
-    fold(network.trunk)
+    if isinstance(network.trunk, Xception):  # ONNX Runtime folds what is left
+        fold(network.trunk)
     for parameter in network.parameters():  # what is stored is what is compared
         parameter.data = parameter.data.half().float()
     graph = _Graph(network).eval()
@@ -210,7 +212,7 @@ def _validation_logits(
     each is fake, its source, and its `(512,)` spectrum.
     """
     rows = read_rows(manifest, splits=("val",))
-    crop = TrainingConfig(input_size=config["input_size"], crop_margin=config["crop_margin"])
+    crop = restored(config)
     rows = [row for row in rows if row.landmarks is not None]
     for source in sorted({row.source for row in rows}):
         # Thresholds hold per source, so each needs faces of both kinds.
@@ -281,7 +283,11 @@ def _golden(
     if not faces:
         raise DataError(f"{path} has no face; a golden sample needs one")
     crop = align(image, faces[0], size=config["input_size"], margin=config["crop_margin"]).pixels
-    feed = {"crops": crop[None], "spectra": describe(crop).vector[None]}
+    # As `Detector.crops` sees it: the crop is all there is of the picture.
+    size = config["input_size"]
+    native = config["spectrum"] == "native"
+    seen = native_window(crop, whole_affine(crop, size=size), size=size) if native else crop
+    feed = {"crops": crop[None], "spectra": describe(seen).vector[None]}
     logits: Sequence[float] = session.run(["logits"], feed)[0][0]
     buffer = io.BytesIO()
     PIL.Image.fromarray(crop).save(buffer, "PNG", optimize=True)

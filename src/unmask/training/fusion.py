@@ -5,16 +5,21 @@ The graph that is trained is the graph that is served: uint8 crops in, normalisa
 
 from __future__ import annotations
 
+import itertools
 from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from unmask.training.xception import FEATURES, Xception
+from unmask.training.backbone import trunk_of
 
-__all__ = ["FAKE", "REAL", "Branches", "Detection", "FusionNetwork"]
+__all__ = ["FAKE", "N_SPECTRUM", "REAL", "Branches", "Detection", "FusionNetwork", "Head"]
 
 Branches = Literal["fusion", "spatial", "frequency"]
+Head = Literal["mlp", "linear"]
+HIDDEN: dict[Head, tuple[int, ...]] = {"mlp": (512, 256), "linear": ()}
+"""The widths between the pooled features with the spectrum and the two logits."""
+
 N_SPECTRUM = 512
 REAL, FAKE = 0, 1
 MAX_DEVIATIONS = 6.0
@@ -27,7 +32,7 @@ class Detection(NamedTuple):
     logits: Tensor
     """`(N, 2)`: real, fake."""
     cam: Tensor
-    """`(N, S/32, S/32)`: Grad-CAM for the FAKE logit before it is scaled to [0, 1]."""
+    """`(N, h, w)`, S/32 each way for Xception: Grad-CAM for the FAKE logit before scaling."""
     ablated: Tensor
     """`(N, 2)`: fake-minus-real logit without the spatial, and without the frequency branch."""
 
@@ -35,22 +40,31 @@ class Detection(NamedTuple):
 class FusionNetwork(nn.Module):
     """The specification's head, 2560 -> 512 -> 256 -> 2, over pooled features and spectrum.
 
+    `backbone` names another trunk (see `backbone`); `head` may be a single layer, `linear`.
     A branch that is switched off, or ablated, is held at its mean over genuine and fake training
     faces: `spectrum_mean` (with unit deviation this is zero after standardising) and
     `feature_mean`.
     """
 
-    def __init__(self, branches: Branches = "fusion", *, live_batch_norm: bool = False) -> None:
+    def __init__(
+        self,
+        branches: Branches = "fusion",
+        *,
+        backbone: str = "xception",
+        head: Head = "mlp",
+        live_batch_norm: bool = False,
+    ) -> None:
         super().__init__()
         self.branches = branches
-        self.trunk = Xception(live_batch_norm=live_batch_norm)
-        self.fc1 = nn.Linear(FEATURES + N_SPECTRUM, 512)
-        self.fc2 = nn.Linear(512, 256)
-        self.fc3 = nn.Linear(256, 2)
+        self.trunk = trunk_of(backbone, live_batch_norm=live_batch_norm)
+        widths = (self.trunk.n_features + N_SPECTRUM, *HIDDEN[head], 2)
+        self.n_layers = len(widths) - 1
+        for i, (inputs, outputs) in enumerate(itertools.pairwise(widths), start=1):
+            self.add_module(f"fc{i}", nn.Linear(inputs, outputs))
         self.drop1, self.drop2 = nn.Dropout(0.5), nn.Dropout(0.3)
         self.register_buffer("spectrum_mean", torch.zeros(N_SPECTRUM))
         self.register_buffer("spectrum_std", torch.ones(N_SPECTRUM))
-        self.register_buffer("feature_mean", torch.zeros(FEATURES))
+        self.register_buffer("feature_mean", torch.zeros(self.trunk.n_features))
 
     def forward(self, crops: Tensor, spectra: Tensor) -> Tensor:
         """`(N, 3, S, S)` uint8 RGB and `(N, 512)` float32 -> `(N, 2)` logits."""
@@ -65,12 +79,17 @@ class FusionNetwork(nn.Module):
         """
         maps = self.feature_maps(crops)
         pooled, spectrum = maps.mean(dim=(2, 3)), self.standardised(spectra)
-        hidden1 = self.fc1(torch.cat([pooled, spectrum], dim=1))
-        hidden2 = self.fc2(hidden1.relu())
-        logits = self.fc3(hidden2.relu())
-        slope2 = self.fc3.weight[FAKE] * (hidden2 > 0)
-        slope1 = (slope2 @ self.fc2.weight) * (hidden1 > 0)
-        weights = (slope1 @ self.fc1.weight)[:, :FEATURES] / (maps.shape[2] * maps.shape[3])
+        *hidden, last = self.head()
+        x, active = torch.cat([pooled, spectrum], dim=1), []
+        for layer in hidden:
+            x = layer(x)
+            active.append(x > 0)
+            x = x.relu()
+        logits = last(x)
+        slope = last.weight[FAKE][None]
+        for layer, is_active in zip(reversed(hidden), reversed(active), strict=True):
+            slope = (slope * is_active) @ layer.weight
+        weights = slope[:, : self.trunk.n_features] / (maps.shape[2] * maps.shape[3])
         cam = (weights[:, :, None, None] * maps).sum(dim=1).relu()
         without_spatial = self.classify(self.feature_mean.expand_as(pooled), spectrum)
         without_frequency = self.classify(pooled, torch.zeros_like(spectrum))
@@ -80,9 +99,10 @@ class FusionNetwork(nn.Module):
     def classify(self, pooled: Tensor, spectrum: Tensor) -> Tensor:
         """`(N, 2048)` pooled features and `(N, 512)` standardised spectrum -> `(N, 2)` logits."""
         x = torch.cat([pooled, spectrum], dim=1)
-        x = self.drop1(self.fc1(x).relu())
-        x = self.drop2(self.fc2(x).relu())
-        return self.fc3(x)
+        *hidden, last = self.head()
+        for layer, drop in zip(hidden, (self.drop1, self.drop2), strict=bool(hidden)):
+            x = drop(layer(x).relu())
+        return last(x)
 
     def feature_maps(self, crops: Tensor) -> Tensor:
         maps = self.trunk(crops.float() / 127.5 - 1.0)
@@ -90,7 +110,7 @@ class FusionNetwork(nn.Module):
 
     def pooled(self, crops: Tensor) -> Tensor:
         if self.branches == "frequency":  # the trunk would only cost time
-            return crops.new_zeros((len(crops), FEATURES), dtype=torch.float32)
+            return crops.new_zeros((len(crops), self.trunk.n_features), dtype=torch.float32)
         return self.feature_maps(crops).float().mean(dim=(2, 3))
 
     def standardised(self, spectra: Tensor) -> Tensor:
@@ -100,7 +120,7 @@ class FusionNetwork(nn.Module):
         return standard.clamp(-MAX_DEVIATIONS, MAX_DEVIATIONS)
 
     def head(self) -> list[nn.Module]:
-        return [self.fc1, self.fc2, self.fc3]
+        return [self.get_submodule(f"fc{i}") for i in range(1, self.n_layers + 1)]
 
 
 def _margin(logits: Tensor) -> Tensor:

@@ -31,16 +31,13 @@ from unmask.errors import ConfigurationError, DataError, InputError, UnmaskError
 from unmask.faces import FaceDetector
 from unmask.training.leakage import Leak, near_duplicates, perceptual_hash, shared_between_splits
 from unmask.training.sources import Source, read_sources
-from unmask.types import Box, Face, Image
+from unmask.types import FACTS, Box, Face, Image
 
 __all__ = ["Preparation", "prepare"]
 
 Faces = Literal["detect", "whole"]
 
-COLUMNS = (
-    *("path", "label", "method", "identity", "video", "original", "source", "split"),
-    "landmarks",
-)
+COLUMNS = ("path", "label", *FACTS, "landmarks")
 MARGIN = 1.8
 """Side of a cut-out, as a multiple of the tight crop's: room for any margin, turn and shift."""
 MAX_SIDE_PX = 448
@@ -261,13 +258,14 @@ def _is_crop(image: Image, face: Face) -> bool:
 def cut_out(image: Image, face: Face) -> tuple[Image, Face]:
     """The upright square of `MARGIN` round a face, within the picture, and the face there.
 
-    Only what is larger than `MAX_SIDE_PX` is scaled down.
+    It begins at a multiple of 8 px, so that a JPEG file's blocks stay where they were. Only what is
+    larger than `MAX_SIDE_PX` is scaled down.
     """
     affine = crop_affine(face, size=1, margin=MARGIN)
     side = 1 / float(np.hypot(*affine[0, :2]))
     middle = np.linalg.solve(affine[:, :2], np.array([0.5, 0.5]) - affine[:, 2])
     height, width = image.shape[:2]
-    x1, y1 = np.maximum(np.floor(middle - side / 2), 0).astype(int).tolist()
+    x1, y1 = (np.maximum(middle - side / 2, 0) // 8 * 8).astype(int).tolist()
     x2, y2 = np.minimum(np.ceil(middle + side / 2), (width, height)).astype(int).tolist()
     part = image[y1:y2, x1:x2]
     scale = min(1.0, MAX_SIDE_PX / max(part.shape[:2]))

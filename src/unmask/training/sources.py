@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 from unmask.errors import DataError
+from unmask.types import FACTS, Facts
 
 __all__ = ["Source", "read_sources"]
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """A row of what is to be prepared: `file`, and what is known of it, empty where nothing is.
-
-    `identity` is the person shown, `original` the genuine video a fake was made from.
-    """
+class Source(Facts):
+    """A row of what is to be prepared: `file`, its label, and what is known of it."""
 
     file: Path
     label: str
-    method: str = ""
-    identity: str = ""
-    video: str = ""
-    original: str = ""
-    source: str = ""
-    split: str = ""
 
 
 def read_sources(source: Path) -> list[Source]:
@@ -62,14 +54,13 @@ def _read_folder(folder: Path) -> list[Source]:
 
 
 def _read_csv(path: Path) -> list[Source]:
-    known = {field.name for field in fields(Source)} - {"file"}
     rows = []
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             for line, record in enumerate(csv.DictReader(file, restval=""), start=2):
                 if not record.get("path"):
                     raise DataError(f"{path}:{line}: no path; expected columns path,label,…")
-                values = {k: v.strip() for k, v in record.items() if k in known}
+                values = {k: v.strip() for k, v in record.items() if k in ("label", *FACTS)}
                 label = values.pop("label", "").lower()
                 if label not in ("real", "fake"):
                     raise DataError(f"{path}:{line}: label is real or fake, got {label!r}")

@@ -1,4 +1,4 @@
-"""The training loop: two stages, checkpoints that resume to the same end, the best one kept."""
+"""The training loop: two stages, resumed where they were stopped, the best epoch kept."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import dataclasses
 import json
 import math
 import os
-import pickle
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +16,23 @@ import torch
 import torch.distributed as distributed
 import torch.nn.functional as F  # noqa: N812 (torch's own convention)
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
-from unmask.errors import ConfigurationError, DataError, ModelError, UnmaskError
-from unmask.training.config import Stage, TrainingConfig
-from unmask.training.dataset import CropDataset, Row, TrainingDataset, read_rows
+from unmask.errors import ConfigurationError, DataError, UnmaskError
+from unmask.training.checkpoints import (
+    load_network,
+    load_start,
+    network_of,
+    read_checkpoint,
+    require_checkpoint,
+    write_checkpoint,
+)
+from unmask.training.config import Stage, TrainingConfig, restored
+from unmask.training.dataset import CropDataset, Row, TrainingDataset, loaded, read_rows
 from unmask.training.fusion import FAKE, REAL, FusionNetwork
-from unmask.training.xception import BLOCKS
+from unmask.training.log import Log, Progress
 
-__all__ = ["Progress", "load_network", "predict", "train"]
-
-Progress = Callable[[dict[str, Any]], None]
-"""Called after each step and each epoch with what happened; see `metrics.jsonl`."""
+__all__ = ["load_network", "predict", "train"]
 
 STAGES = ("stage1", "stage2")
 N_STATISTICS, N_FEATURE_STATISTICS = 1024, 256
@@ -70,31 +71,35 @@ def train(
     _wait(world)
 
     torch.manual_seed(config.seed)
-    network = FusionNetwork(config.branches, live_batch_norm=config.live_batch_norm)
+    network = network_of(config)
+    for stage in (config.stage1, config.stage2):
+        if stage.epochs:
+            _parameter_groups(network, stage)  # refuses parts that this trunk does not have
     network.to(_device(), memory_format=torch.channels_last)
-    checkpoint = _load(run / "checkpoint.pt")
+    checkpoint = read_checkpoint(run / "checkpoint.pt")
     if checkpoint is None:
         if start is not None:
             load_start(network, start)
         # Also for a network that goes on: its pictures may come in another size or mixture now.
         _fit_spectrum(network, datasets[0])
-    log = _Log(run / "metrics.jsonl", progress, is_writer=rank == 0, checkpoint=checkpoint)
-    for index, name in enumerate(STAGES):
-        stage: Stage = getattr(config, name)
-        if stage.epochs == 0 or (checkpoint is not None and checkpoint["stage"] > index):
-            continue
-        resumed = checkpoint if checkpoint is not None and checkpoint["stage"] == index else None
-        trainer = _StageTrainer(
-            network, config, stage, index, datasets[index], validation, run, log, (rank, world)
-        )
-        trainer.run_to_the_end(resumed)
-        # Whatever the last epoch was, the next stage and the export go on from the best.
-        _wait(world)
-        network.load_state_dict(_require(run / f"best-{name}.pt")["network"])
+    with Log(run, progress, is_writer=rank == 0, checkpoint=checkpoint) as log:
+        for index, name in enumerate(STAGES):
+            stage = getattr(config, name)
+            if stage.epochs == 0 or (checkpoint is not None and checkpoint["stage"] > index):
+                continue
+            resumed = checkpoint if checkpoint and checkpoint["stage"] == index else None
+            trainer = _StageTrainer(
+                network, config, stage, index, datasets[index], validation, run, log, (rank, world)
+            )
+            trainer.run_to_the_end(resumed)
+            # Whatever the last epoch was, the next stage and the export go on from the best.
+            _wait(world)
+            network.load_state_dict(require_checkpoint(run / f"best-{name}.pt")["network"])
     best = run / "best.pt"
     if rank == 0:
         _fit_feature_mean(network, datasets[-1])
-        _write(best, {"network": network.state_dict(), "config": dataclasses.asdict(config)})
+        state = {"network": network.state_dict(), "config": dataclasses.asdict(config)}
+        write_checkpoint(best, state)
     _wait(world)
     return best
 
@@ -111,7 +116,7 @@ class _StageTrainer:
         dataset: TrainingDataset,
         validation: Sequence[Row],
         run: Path,
-        log: _Log,
+        log: Log,
         process: tuple[int, int],
     ) -> None:
         self.network, self.config, self.stage, self.index = network, config, stage, index
@@ -171,9 +176,7 @@ class _StageTrainer:
         batches = [
             [(step, place) for place in places] for step in range(self.step, self.total_steps)
         ]
-        yield from _loaded(
-            DataLoader(self.dataset, batch_sampler=batches, num_workers=self.config.workers)
-        )
+        yield from loaded(self.dataset, workers=self.config.workers, batch_sampler=batches)
 
     def _learn(self, crops: Tensor, spectra: Tensor, labels: Tensor) -> float:
         self.network.train()
@@ -230,7 +233,7 @@ class _StageTrainer:
                 self.best_auc, self.epochs_since_auc = auc, 0
                 if self.rank == 0:
                     state = {"network": self.network.state_dict()}
-                    _write(self.run / f"best-{STAGES[self.index]}.pt", state)
+                    write_checkpoint(self.run / f"best-{STAGES[self.index]}.pt", state)
         self.epochs_since_loss += 1
         if loss < self.best_loss:
             self.best_loss, self.epochs_since_loss = loss, 0
@@ -256,7 +259,7 @@ class _StageTrainer:
             "average": self.average,
             "counters": {name: getattr(self, name) for name in self.COUNTERS},
         }
-        _write(self.run / "checkpoint.pt", state)
+        write_checkpoint(self.run / "checkpoint.pt", state)
 
     def _restore(self, checkpoint: dict[str, Any]) -> None:
         self.network.load_state_dict(checkpoint["network"])
@@ -284,122 +287,31 @@ class _Swapped:
             parameter.data, kept.data = kept.data, parameter.data
 
 
-class _Log:
-    """`metrics.jsonl`: a line a step and a line an epoch, cut back to the checkpoint on resume."""
-
-    def __init__(
-        self,
-        path: Path,
-        progress: Progress,
-        *,
-        is_writer: bool,
-        checkpoint: dict[str, Any] | None,
-    ) -> None:
-        self.path, self.progress, self.is_writer = path, progress, is_writer
-        if not is_writer:
-            return
-        lines = path.read_text().splitlines() if path.exists() else []
-        if checkpoint is None:
-            lines = []
-        else:
-            last = checkpoint["stage"] + 1, checkpoint["counters"]["step"]
-            lines = [line for line in lines if _is_before(line, last)]
-        path.write_text("".join(f"{line}\n" for line in lines))
-
-    def step(self, **entry: Any) -> None:
-        self._write({"event": "step", **entry, "loss": round(entry["loss"], 5)})
-
-    def epoch(self, **entry: Any) -> None:
-        self._write({"event": "epoch", **entry})
-
-    def _write(self, entry: dict[str, Any]) -> None:
-        if self.is_writer:
-            try:
-                with self.path.open("a") as file:
-                    file.write(json.dumps(entry) + "\n")
-            except OSError as error:
-                message = f"{self.path} could not be written ({error.strerror})"
-                raise UnmaskError(f"{message}; free some space and start again") from error
-            self.progress(entry)
-
-
-def _is_before(line: str, last: tuple[int, int]) -> bool:
-    """Whether an entry of `metrics.jsonl` is part of the checkpoint; one cut short is not."""
-    try:
-        entry = json.loads(line)
-    except json.JSONDecodeError:
-        return False
-    return (entry["stage"], entry["step"]) <= last
-
-
 def predict(
     network: FusionNetwork, rows: Sequence[Row], config: TrainingConfig
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """`(N, 2)` logits and `(N,)` labels of rows as serving would cut them."""
-    loader = DataLoader(CropDataset(rows, config), batch_size=32, num_workers=config.workers)
+    batches = loaded(CropDataset(rows, config), workers=config.workers, batch_size=32)
     network.eval()
     logits, labels = [], []
     with torch.inference_mode(), _autocast(config):
-        for crops, spectra, batch_labels in _loaded(loader):
+        for crops, spectra, batch_labels in batches:
             crops = crops.to(_device(), memory_format=torch.channels_last)
             logits.append(network(crops, spectra.to(_device())).float().cpu().numpy())
             labels.append(batch_labels.numpy())
     return np.concatenate(logits), np.concatenate(labels)
 
 
-def _loaded(loader: DataLoader[Any]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    try:
-        yield from loader
-    except DataError as error:
-        # A worker's error arrives with its stack trace in the message.
-        raise DataError(str(error).rpartition("DataError: ")[2].strip()) from error
-
-
-def load_start(network: FusionNetwork, path: Path) -> None:
-    """Load a trunk (`.safetensors`, timm's `legacy_xception` names) or a whole network (`.pt`).
-
-    Raises:
-        ModelError: the file is of another architecture.
-    """
-    if path.suffix == ".pt":
-        _fill(network, _require(path)["network"], path)
-        return
-    try:
-        state = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise ModelError(f"{path} is no safetensors file: {error}") from error
-    _fill(network.trunk, {name: value.float() for name, value in state.items()}, path)
-
-
-def load_network(path: Path) -> tuple[FusionNetwork, dict[str, Any]]:
-    """A trained network and its configuration, from `best.pt`."""
-    state = _require(path)
-    if "config" not in state:
-        raise ModelError(f"{path} is a checkpoint on the way; the end of a run is its best.pt")
-    network = FusionNetwork(
-        state["config"]["branches"], live_batch_norm=state["config"]["live_batch_norm"]
-    )
-    _fill(network, state["network"], path)
-    return network.eval(), state["config"]
-
-
-def _fill(module: nn.Module, state: dict[str, Tensor], path: Path) -> None:
-    try:
-        missing, unknown = module.load_state_dict(state, strict=False)
-    except RuntimeError as error:
-        raise ModelError(f"{path} is of another architecture: {error}") from error
-    missing = [name for name in missing if not name.endswith("num_batches_tracked")]
-    if missing or unknown:
-        message = f"{path} is of another architecture: it lacks {missing[:3]}"
-        raise ModelError(f"{message} and has {unknown[:3]} that this network does not know")
-
-
 def _parameter_groups(network: FusionNetwork, stage: Stage) -> list[dict[str, Any]]:
     """The head, and the trunk from `stage.train_from` on; all else is frozen."""
     network.requires_grad_(False)
-    first = BLOCKS.index(stage.train_from) if stage.train_from else len(BLOCKS)
     parts = network.trunk.parts()
-    trunk = [p for name in BLOCKS[first:] for m in parts[name] for p in m.parameters()]
+    names = list(parts)
+    if stage.train_from is not None and stage.train_from not in names:
+        message = f"train_from is {stage.train_from!r}; this trunk has {', '.join(names)}"
+        raise ConfigurationError(message)
+    first = names.index(stage.train_from) if stage.train_from else len(names)
+    trunk = [p for name in names[first:] for m in parts[name] for p in m.parameters()]
     head = [p for module in network.head() for p in module.parameters()]
     for parameter in (*trunk, *head):
         parameter.requires_grad_(True)
@@ -493,39 +405,12 @@ def _claim(run: Path, config: TrainingConfig) -> None:
     run.mkdir(parents=True, exist_ok=True)
     resolved = json.dumps(dataclasses.asdict(config), indent=2)
     path = run / "config.json"
-    if path.exists() and path.read_text() != resolved:
+    try:
+        # A run of an earlier version goes on: what it did not know yet has its default.
+        is_same = not path.exists() or restored(json.loads(path.read_text())) == config
+    except (ConfigurationError, json.JSONDecodeError):
+        is_same = False
+    if not is_same:
         message = f"{run} was begun with another configuration ({path})"
         raise ConfigurationError(f"{message}; choose a new folder, or the same configuration")
     path.write_text(resolved)
-
-
-def _write(path: Path, state: dict[str, Any]) -> None:
-    """Write whole or not at all: a full disk leaves the previous file as it was."""
-    temporary = path.with_suffix(".part")
-    try:
-        torch.save(state, temporary)
-        temporary.replace(path)
-    except (OSError, RuntimeError) as error:
-        temporary.unlink(missing_ok=True)
-        message = f"{path} could not be written ({error}); free some space and start again"
-        raise UnmaskError(f"{message}: the last checkpoint is unharmed") from error
-
-
-def _load(path: Path) -> dict[str, Any] | None:
-    if not path.exists():
-        return None
-    try:
-        state = torch.load(path, weights_only=True, map_location="cpu")
-    # What torch raises depends on which byte is wrong.
-    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
-        raise ModelError(f"{path} is damaged, or no checkpoint: {error}") from error
-    if not isinstance(state, dict) or not isinstance(state.get("network"), dict):
-        raise ModelError(f"{path} is no checkpoint of unmask train: it has no network")
-    return state
-
-
-def _require(path: Path) -> dict[str, Any]:
-    state = _load(path)
-    if state is None:
-        raise ModelError(f"{path} does not exist")
-    return state

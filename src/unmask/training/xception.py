@@ -8,6 +8,8 @@ At 224 px the stages are 111x111x32, 109x109x64, 55x55x128, 28x28x256, 14x14x728
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
+from functools import partial
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own convention)
@@ -20,6 +22,7 @@ BLOCKS = ("stem", *(f"block{i}" for i in range(1, 13)), "exit")
 """The parts that can be trained or frozen as a whole, in the order of the data flow."""
 
 BATCH_NORM_EPS = 1e-3  # Keras' value, which the ImageNet weights were trained with.
+PORT_EPS = 1e-5  # PyTorch's own, which its port of the network has everywhere
 
 
 class SeparableConv2d(nn.Module):
@@ -94,15 +97,20 @@ def same_max_pool(x: Tensor) -> Tensor:
     return F.max_pool2d(F.pad(x, (before[0], 1, before[1], 1), value=float("-inf")), 3, 2)
 
 
+def even_max_pool(x: Tensor) -> Tensor:
+    """3x3 max-pooling of stride 2 as PyTorch's port of the network pads it: on all sides."""
+    return F.max_pool2d(x, 3, 2, 1)
+
+
 class Block(nn.Module):
-    """Two or three separable convolutions beside a shortcut."""
+    """Two or three separable convolutions beside a shortcut; `pool`, if any, halves the size."""
 
     def __init__(
         self,
         widths: tuple[int, ...],
-        norm: type[nn.BatchNorm2d],
+        norm: Callable[[int], nn.BatchNorm2d],
         *,
-        shrink: bool = False,
+        pool: Callable[[Tensor], Tensor] | None = None,
         relu_first: bool = True,
     ) -> None:
         super().__init__()
@@ -110,12 +118,12 @@ class Block(nn.Module):
         for i, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
             if i or relu_first:
                 layers.append(nn.ReLU())
-            layers += [SeparableConv2d(inputs, outputs), norm(outputs, eps=BATCH_NORM_EPS)]
+            layers += [SeparableConv2d(inputs, outputs), norm(outputs)]
         self.rep = nn.Sequential(*layers)
-        self.shrink = shrink
-        if shrink:
+        self.pool = pool
+        if pool is not None:
             self.skip = nn.Conv2d(widths[0], widths[-1], 1, stride=2, bias=False)
-            self.skipbn = norm(widths[-1], eps=BATCH_NORM_EPS)
+            self.skipbn = norm(widths[-1])
 
     def forward(self, x: Tensor) -> Tensor:
         out = x
@@ -124,34 +132,42 @@ class Block(nn.Module):
                 out = normed(layer, self.rep[i + 1], out)
             elif isinstance(layer, nn.ReLU):
                 out = layer(out)
-        if not self.shrink:
+        if self.pool is None:
             return out + x
-        return same_max_pool(out) + normed(self.skip, self.skipbn, x)
+        return self.pool(out) + normed(self.skip, self.skipbn, x)
 
 
 class Xception(nn.Module):
     """Images `(N, 3, S, S)` in [-1, 1] -> feature maps `(N, 2048, S/32, S/32)`, after the ReLU.
 
     With `live_batch_norm` the normalisation uses and updates batch statistics while training.
+    `pytorch_port` is the network as it was ported to PyTorch, which timm, FaceForensics++ and
+    DeepfakeBench use: it pads its pooling evenly and has another epsilon, so weights trained with
+    one answer slightly otherwise in the other.
     """
 
-    def __init__(self, *, live_batch_norm: bool = False) -> None:
+    n_features = FEATURES
+    normalisation = "x / 127.5 - 1"
+
+    def __init__(self, *, live_batch_norm: bool = False, pytorch_port: bool = False) -> None:
         super().__init__()
-        norm = nn.BatchNorm2d if live_batch_norm else FrozenBatchNorm2d
+        kind = nn.BatchNorm2d if live_batch_norm else FrozenBatchNorm2d
+        norm = partial(kind, eps=PORT_EPS if pytorch_port else BATCH_NORM_EPS)
+        pool = even_max_pool if pytorch_port else same_max_pool
         self.conv1 = nn.Conv2d(3, 32, 3, stride=2, bias=False)
-        self.bn1 = norm(32, eps=BATCH_NORM_EPS)
+        self.bn1 = norm(32)
         self.conv2 = nn.Conv2d(32, 64, 3, bias=False)
-        self.bn2 = norm(64, eps=BATCH_NORM_EPS)
-        self.block1 = Block((64, 128, 128), norm, shrink=True, relu_first=False)
-        self.block2 = Block((128, 256, 256), norm, shrink=True)
-        self.block3 = Block((256, 728, 728), norm, shrink=True)
+        self.bn2 = norm(64)
+        self.block1 = Block((64, 128, 128), norm, pool=pool, relu_first=False)
+        self.block2 = Block((128, 256, 256), norm, pool=pool)
+        self.block3 = Block((256, 728, 728), norm, pool=pool)
         for i in range(4, 12):
             self.add_module(f"block{i}", Block((728, 728, 728, 728), norm))
-        self.block12 = Block((728, 728, 1024), norm, shrink=True)
+        self.block12 = Block((728, 728, 1024), norm, pool=pool)
         self.conv3 = SeparableConv2d(1024, 1536)
-        self.bn3 = norm(1536, eps=BATCH_NORM_EPS)
+        self.bn3 = norm(1536)
         self.conv4 = SeparableConv2d(1536, FEATURES)
-        self.bn4 = norm(FEATURES, eps=BATCH_NORM_EPS)
+        self.bn4 = norm(FEATURES)
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(normed(self.conv1, self.bn1, x))

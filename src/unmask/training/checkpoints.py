@@ -1,0 +1,133 @@
+"""Weights on disk: written whole or not at all, and refused where they do not fit."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from unmask.errors import ModelError, UnmaskError
+from unmask.training.backbone import TimmTrunk
+from unmask.training.config import TrainingConfig, restored
+from unmask.training.fusion import FusionNetwork
+
+__all__ = [
+    "fill",
+    "load_network",
+    "load_start",
+    "network_of",
+    "read_checkpoint",
+    "require_checkpoint",
+    "write_checkpoint",
+]
+
+
+def network_of(config: TrainingConfig) -> FusionNetwork:
+    """A new network as the configuration describes it."""
+    return FusionNetwork(
+        config.branches,
+        backbone=config.backbone,
+        head=config.head,
+        live_batch_norm=config.live_batch_norm,
+    )
+
+
+def load_network(path: Path) -> tuple[FusionNetwork, dict[str, Any]]:
+    """A trained network and its configuration, from `best.pt`.
+
+    Raises:
+        ModelError: damaged, of another architecture, or not the end of a run.
+    """
+    state = require_checkpoint(path)
+    if "config" not in state:
+        raise ModelError(f"{path} is a checkpoint on the way; the end of a run is its best.pt")
+    config = restored(state["config"])
+    network = network_of(config)
+    fill(network, state["network"], path)
+    return network.eval(), dataclasses.asdict(config)
+
+
+def load_start(network: FusionNetwork, path: Path) -> None:
+    """Load a trunk (`.safetensors`, under timm's names) or a whole network (`.pt`).
+
+    Raises:
+        ModelError: the file is of another architecture.
+    """
+    if path.suffix == ".pt":
+        fill(network, require_checkpoint(path)["network"], path)
+        return
+    try:
+        state = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{path} is no safetensors file: {error}") from error
+    state = {name: value.float() for name, value in state.items()}
+    if isinstance(network.trunk, TimmTrunk):
+        state = network.trunk.renamed(state)
+    fill(network.trunk, state, path)
+
+
+def fill(module: nn.Module, state: dict[str, Tensor], path: Path) -> None:
+    """Load weights that must fit in every name and shape.
+
+    Raises:
+        ModelError: they do not; the message has the first names that are missing or unknown.
+    """
+    try:
+        missing, unknown = module.load_state_dict(state, strict=False)
+    except RuntimeError as error:
+        raise ModelError(f"{path} is of another architecture: {error}") from error
+    missing = [name for name in missing if not name.endswith("num_batches_tracked")]
+    if missing or unknown:
+        message = f"{path} is of another architecture: it lacks {missing[:3]}"
+        raise ModelError(f"{message} and has {unknown[:3]} that this network does not know")
+
+
+def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Write whole or not at all: a full disk leaves the previous file as it was.
+
+    Raises:
+        UnmaskError: it could not be written.
+    """
+    temporary = path.with_suffix(".part")
+    try:
+        torch.save(state, temporary)
+        temporary.replace(path)
+    except (OSError, RuntimeError) as error:
+        temporary.unlink(missing_ok=True)
+        message = f"{path} could not be written ({error}); free some space and start again"
+        raise UnmaskError(f"{message}: the last checkpoint is unharmed") from error
+
+
+def read_checkpoint(path: Path) -> dict[str, Any] | None:
+    """What `write_checkpoint` wrote, None where there is no such file.
+
+    Raises:
+        ModelError: the file is something else.
+    """
+    if not path.exists():
+        return None
+    try:
+        state = torch.load(path, weights_only=True, map_location="cpu")
+    # What torch raises depends on which byte is wrong.
+    except Exception as error:
+        raise ModelError(f"{path} is damaged, or no checkpoint: {error}") from error
+    if not isinstance(state, dict) or not isinstance(state.get("network"), dict):
+        raise ModelError(f"{path} is no checkpoint of unmask train: it has no network")
+    return state
+
+
+def require_checkpoint(path: Path) -> dict[str, Any]:
+    """What `read_checkpoint` reads.
+
+    Raises:
+        ModelError: there is no such file, or it is something else.
+    """
+    state = read_checkpoint(path)
+    if state is None:
+        raise ModelError(f"{path} does not exist")
+    return state
