@@ -34,7 +34,20 @@ class Stage(nn.Module):
             # The weights come from Caffe, which flattens width before height.
             x = self.dense(x.permute(0, 3, 2, 1).flatten(1))
         face, *regressions = (head(x) for head in self.heads)
-        return face.softmax(dim=1)[:, 1], *regressions
+        # The softmax of two classes, without the transpositions of one over channels.
+        return (face[:, 1] - face[:, 0]).sigmoid(), *regressions
+
+
+class PReLU(nn.Module):
+    """PReLU as sums and products, which ONNX Runtime runs twice as fast as its own PRelu."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        slope = self.weight.reshape(-1, *[1] * (x.ndim - 2))
+        return slope * x + (1 - slope) * x.relu()
 
 
 def pool(size: int) -> nn.Module:
@@ -42,22 +55,22 @@ def pool(size: int) -> nn.Module:
 
 
 def p_net() -> Stage:
-    body = [nn.Conv2d(3, 10, 3), nn.PReLU(10), pool(2), nn.Conv2d(10, 16, 3), nn.PReLU(16)]
-    body += [nn.Conv2d(16, 32, 3), nn.PReLU(32)]
+    body = [nn.Conv2d(3, 10, 3), PReLU(10), pool(2), nn.Conv2d(10, 16, 3), PReLU(16)]
+    body += [nn.Conv2d(16, 32, 3), PReLU(32)]
     return Stage(body, [], [nn.Conv2d(32, 2, 1), nn.Conv2d(32, 4, 1)])
 
 
 def r_net() -> Stage:
-    body = [nn.Conv2d(3, 28, 3), nn.PReLU(28), pool(3), nn.Conv2d(28, 48, 3), nn.PReLU(48), pool(3)]
-    body += [nn.Conv2d(48, 64, 2), nn.PReLU(64)]
-    dense = [nn.Linear(576, 128), nn.PReLU(128)]
+    body = [nn.Conv2d(3, 28, 3), PReLU(28), pool(3), nn.Conv2d(28, 48, 3), PReLU(48), pool(3)]
+    body += [nn.Conv2d(48, 64, 2), PReLU(64)]
+    dense = [nn.Linear(576, 128), PReLU(128)]
     return Stage(body, dense, [nn.Linear(128, 2), nn.Linear(128, 4)])
 
 
 def o_net() -> Stage:
-    body = [nn.Conv2d(3, 32, 3), nn.PReLU(32), pool(3), nn.Conv2d(32, 64, 3), nn.PReLU(64), pool(3)]
-    body += [nn.Conv2d(64, 64, 3), nn.PReLU(64), pool(2), nn.Conv2d(64, 128, 2), nn.PReLU(128)]
-    dense = [nn.Linear(1152, 256), nn.PReLU(256)]
+    body = [nn.Conv2d(3, 32, 3), PReLU(32), pool(3), nn.Conv2d(32, 64, 3), PReLU(64), pool(3)]
+    body += [nn.Conv2d(64, 64, 3), PReLU(64), pool(2), nn.Conv2d(64, 128, 2), PReLU(128)]
+    dense = [nn.Linear(1152, 256), PReLU(256)]
     return Stage(body, dense, [nn.Linear(256, 2), nn.Linear(256, 4), nn.Linear(256, 10)])
 
 

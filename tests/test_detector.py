@@ -6,6 +6,7 @@ import dataclasses
 import io
 import json
 import math
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -315,14 +316,27 @@ def test_one_bad_picture_does_not_stop_the_rest(
     ]
 
 
-def test_pictures_are_judged_one_after_the_other(detector: Detector, landscape: bytes) -> None:
+def test_many_pictures_are_read_only_a_little_ahead(detector: Detector, landscape: bytes) -> None:
     """A folder of ten thousand is never in memory at once."""
+    asked = 0
 
     def sources() -> Iterator[bytes]:
-        yield landscape
-        raise AssertionError("the second picture was asked for before the first was answered")
+        nonlocal asked
+        for _ in range(10_000):
+            asked += 1
+            yield landscape
 
-    assert next(iter(detector.images(sources()))).reason is Reason.NO_FACE
+    reports = detector.images(sources())
+    assert next(reports).reason is Reason.NO_FACE
+    assert asked <= (os.cpu_count() or 1) + 1
+    reports.close()  # type: ignore[attr-defined]
+
+
+def test_many_pictures_come_back_in_their_order(detector: Detector, landscape: bytes) -> None:
+    """However long each takes: the first has a face to score, the others have none."""
+    sources = [ASTRONAUT, *[landscape] * 5]
+    reports = list(detector.images(sources))
+    assert [bool(report.faces) for report in reports] == [True] + [False] * 5
 
 
 @pytest.mark.parametrize(

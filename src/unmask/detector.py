@@ -7,8 +7,11 @@ bytes ─video→ [Frame] ── the same, per frame ──→ timeline: tracks,
 
 from __future__ import annotations
 
+import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -128,12 +131,30 @@ class Detector:
         )
 
     def images(self, sources: Iterable[Source], *, heatmaps: bool = False) -> Iterator[ImageReport]:
-        """Judge many pictures, in order. One that cannot be read is reported, not raised."""
-        for source in sources:
+        """Judge many pictures, in order. One that cannot be read is reported, not raised.
+
+        Works ahead, on as many at once as there are cores, so that one is decoded while another is
+        scored; never holds more than that, however many come.
+        """
+
+        def judge(source: Source) -> ImageReport:
             try:
-                yield self.image(source, heatmaps=heatmaps)
+                return self.image(source, heatmaps=heatmaps)
             except InputError as error:
-                yield self.refusal(source, error)
+                return self.refusal(source, error)
+
+        n_ahead = os.cpu_count() or 1
+        pool = ThreadPoolExecutor(n_ahead)
+        reports: deque[Future[ImageReport]] = deque()
+        try:
+            for source in sources:
+                reports.append(pool.submit(judge, source))
+                if len(reports) > n_ahead:
+                    yield reports.popleft().result()
+            while reports:
+                yield reports.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
     def video(
         self,

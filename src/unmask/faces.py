@@ -20,9 +20,12 @@ __all__ = ["FaceDetector", "suppress"]
 Boxes = NDArray[np.float32]
 """`(N, 4)` float px: x1, y1, x2, y2, half-open."""
 
+Indices = NDArray[np.intp]
+
 P_NET_CELL, P_NET_STRIDE = 12, 2
 MAX_PIXELS = 4_000_000
 """Larger pictures are halved first; their faces of `min_face_px` are then found at half that."""
+STRIP_PX = 128
 BORDER = 0.3
 """Of the shorter side, added round a picture that a face fills."""
 
@@ -72,7 +75,7 @@ class FaceDetector:
     def _cascade(self, image: Image) -> list[Face]:
         min_face_px, reduction = self.min_face_px, 1
         while image.shape[0] * image.shape[1] > MAX_PIXELS:
-            image = np.asarray(PIL.Image.fromarray(image).reduce(2))
+            image = _halved(image)
             min_face_px, reduction = min_face_px / 2, reduction * 2
         means = _AreaMeans(image)
         boxes = self._propose(means, min_face_px)
@@ -137,6 +140,12 @@ class FaceDetector:
         ]
 
 
+def _halved(image: Image) -> Image:
+    """Means of 2x2 px, in strips that stay in the cache: a third of the time of one sweep."""
+    strips = (image[y : y + STRIP_PX] for y in range(0, len(image), STRIP_PX))
+    return np.concatenate([np.asarray(PIL.Image.fromarray(strip).reduce(2)) for strip in strips])
+
+
 def _fills(box: Box, image: Image) -> bool:
     """Whether a face is nearly as large as its picture, or larger."""
     shorter_side: int = min(image.shape[:2])
@@ -166,7 +175,12 @@ class _AreaMeans:
 
     def resized(self, height: int, width: int) -> NDArray[np.float32]:
         """The whole image as `(height, width, 3)` float32 in [0, 255]."""
-        return self._means(_windows(0, self.height, height), _windows(0, self.width, width))
+        # Whole rows first: their differences are taken in one sweep of the memory.
+        top, bottom = _windows(0, self.height, height)
+        left, right = _windows(0, self.width, width)
+        strips = self._table.take(bottom, axis=0) - self._table.take(top, axis=0)
+        sums = strips.take(right, axis=1) - strips.take(left, axis=1)
+        return _divided(sums, np.outer(bottom - top, right - left))
 
     def patches(self, boxes: Boxes, size: int) -> tuple[Boxes, NDArray[np.float32]]:
         """The boxes with at least one pixel inside, and their `(n, size, size, 3)` patches."""
@@ -174,23 +188,33 @@ class _AreaMeans:
         inside[:, :2] = np.maximum(inside[:, :2], 1) - 1
         inside[:, 2:] = np.minimum(inside[:, 2:], (self.width, self.height))
         visible = (inside[:, 2:] - inside[:, :2] >= 1).all(axis=1)
-        patches = np.empty((int(visible.sum()), size, size, 3), np.float32)
-        for patch, (x1, y1, x2, y2) in zip(patches, inside[visible], strict=True):
-            patch[:] = self._means(_windows(y1, y2, size), _windows(x1, x2, size))
-        return boxes[visible], patches
+        x1, y1, x2, y2 = inside[visible].T
+        top, bottom = _windows(y1, y2, size)[:, :, :, None]
+        left, right = _windows(x1, x2, size)[:, :, None, :]
+        sums = self._sum(bottom, right) - self._sum(top, right)
+        sums += self._sum(top, left) - self._sum(bottom, left)
+        return boxes[visible], _divided(sums, (bottom - top) * (right - left))
 
-    def _means(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.float32]:
-        strips = self._table[rows[1]] - self._table[rows[0]]
-        sums = strips[:, columns[1]] - strips[:, columns[0]]
-        counts = np.outer(rows[1] - rows[0], columns[1] - columns[0])
-        means: NDArray[np.float32] = sums.astype(np.float32) / counts[:, :, None].astype(np.float32)
-        return means
+    def _sum(self, rows: Indices, columns: Indices) -> NDArray[np.uint32]:
+        """The sums of all pixels above these rows and left of these columns."""
+        flat = rows * (self.width + 1) + columns
+        return np.asarray(self._table.reshape(-1, 3).take(flat, axis=0))
 
 
-def _windows(start: int, end: int, target: int) -> NDArray[np.intp]:
-    """`(2, target)`: first and past-last source pixel that each of `target` pixels touches."""
+def _divided(sums: NDArray[np.uint32], counts: Indices) -> NDArray[np.float32]:
+    means = sums.astype(np.float32)
+    means /= counts[..., None].astype(np.float32)
+    return means
+
+
+def _windows(start: Indices | int, end: Indices | int, target: int) -> Indices:
+    """First and past-last source pixel that each of `target` pixels touches.
+
+    `(2, target)` for one range, `(2, n, target)` for n of them.
+    """
+    first, length = np.asarray(start)[..., None], np.asarray(end - start)[..., None]
     i = np.arange(target)
-    return start + np.stack([i * (end - start) // target, -(-(i + 1) * (end - start) // target)])
+    return np.asarray(first + np.stack([i * length // target, -(-(i + 1) * length // target)]))
 
 
 def suppress(
@@ -201,21 +225,23 @@ def suppress(
     A box goes when its overlap with a better one exceeds `threshold`. The overlap is relative to
     the union of both, or `by_smaller` to the smaller of the two.
     """
-    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     order = np.argsort(-scores, kind="stable")
-    kept: list[int] = []
-    while len(order):
-        best, rest = order[0], order[1:]
-        kept.append(int(best))
-        top_left = np.maximum(boxes[best, :2], boxes[rest, :2])
-        bottom_right = np.minimum(boxes[best, 2:], boxes[rest, 2:])
-        shared = np.maximum(bottom_right - top_left, 0).prod(axis=1)
+    x1, y1, x2, y2 = np.ascontiguousarray(boxes[order].T)
+    areas = (x2 - x1) * (y2 - y1)
+    alive = np.ones(len(order), bool)
+    for i in range(len(order)):
+        if not alive[i]:
+            continue
+        width = np.minimum(x2[i], x2[i + 1 :]) - np.maximum(x1[i], x1[i + 1 :])
+        height = np.minimum(y2[i], y2[i + 1 :]) - np.maximum(y1[i], y1[i + 1 :])
+        shared = np.maximum(width, 0) * np.maximum(height, 0)
         if by_smaller:
-            whole = np.minimum(areas[best], areas[rest])
+            whole = np.minimum(areas[i], areas[i + 1 :])
         else:
-            whole = areas[best] + areas[rest] - shared
-        order = rest[shared <= threshold * whole]
-    return np.array(kept, dtype=np.intp)
+            whole = areas[i] + areas[i + 1 :] - shared
+        alive[i + 1 :] &= shared <= threshold * whole
+    kept: NDArray[np.intp] = order[alive]
+    return kept
 
 
 def _session(name: str, threads: int) -> onnxruntime.InferenceSession:

@@ -62,7 +62,7 @@ def overlay(
             continue
         values, inside = _placed(one, x1, y1, x2 - x1, y2 - y1)
         region = out[y1:y2, x1:x2]
-        mixed = (1 - alpha) * region + alpha * colourise(values, colormap)
+        mixed = (1 - alpha) * region.astype(np.float32) + alpha * colourise(values, colormap)
         region[inside] = (mixed[inside] + 0.5).astype(np.uint8)
     return out
 
