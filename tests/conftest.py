@@ -28,6 +28,15 @@ hypothesis.settings.load_profile("unmask")
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """No test works in the data folder of whoever runs it."""
+    folder = tmp_path_factory.mktemp("data")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UNMASK_DATA_DIR", str(folder))
+        yield folder
+
+
 @pytest.fixture(scope="session")
 def detector() -> Detector:
     """The shipped weights, loaded once."""

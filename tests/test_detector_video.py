@@ -101,6 +101,8 @@ def test_the_command_line_says_the_same(
     (tmp_path / "a.mp4").write_bytes(moving)
     (tmp_path / "b.mp4").write_text("this is a text")
     (tmp_path / "c.jpg").write_bytes(astronaut)
+    (tmp_path / "d.mp4").write_bytes(astronaut)
+    (tmp_path / "e.jpg").write_bytes(moving)
     run = subprocess.run(
         [
             sys.executable,
@@ -119,8 +121,10 @@ def test_the_command_line_says_the_same(
         check=False,
     )
     assert run.returncode == 3, run.stderr
-    video, text, picture = map(json.loads, run.stdout.splitlines())
+    video, text, picture, misnamed, clip = map(json.loads, run.stdout.splitlines())
     assert (video["kind"], text["kind"], picture["kind"]) == ("video", "video", "image")
+    assert (misnamed["kind"], misnamed["p_fake"]) == ("image", picture["p_fake"])
+    assert (clip["kind"], clip["sha256"]) == ("video", video["sha256"])
     assert (text["verdict"], text["reason"]) == ("not_analysed", "unsupported_format")
     assert text["p_fake"] is None
     assert video["p_fake"] == pytest.approx(

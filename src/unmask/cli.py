@@ -161,6 +161,15 @@ def serve(
 
 
 @app.command()
+def worker() -> None:
+    """Work on the jobs of a server, from UNMASK_QUEUE_URL or its store, until stopped."""
+    from unmask.server import run_workers
+
+    err.print("Unmask works on jobs  (stop with Ctrl-C)", markup=False)
+    run_workers()
+
+
+@app.command()
 def info(
     as_json: Annotated[bool, typer.Option("--json", help="the whole card as JSON")] = False,
 ) -> None:
@@ -411,15 +420,15 @@ def _reports(
 
 
 def _is_video(path: Path) -> bool:
-    """By its content; what is no video by content but by name is to be refused as a video."""
-    from unmask.video import HEAD_BYTES, recognise
+    """By its content; where that is nothing we read, the name says as what to refuse it."""
+    from unmask.detector import kind_of
 
     try:
         with path.open("rb") as file:
-            head = file.read(HEAD_BYTES)
+            kind = kind_of(file)
     except (OSError, ValueError):
-        head = b""
-    return recognise(head) is not None or path.suffix.lower() in VIDEOS
+        kind = None
+    return path.suffix.lower() in VIDEOS if kind is None else kind == "video"
 
 
 def _draw(path: Path, report: VideoReport, render: Path | None, sheet: Path | None) -> None:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import numpy as np
 
@@ -42,15 +42,26 @@ from unmask.types import (
     Verdict,
     VideoReport,
 )
-from unmask.video import Video
+from unmask.video import Video, recognise
 
-__all__ = ["Detector", "Source"]
+__all__ = ["Detector", "Source", "kind_of"]
 
 Source = str | Path | bytes | BinaryIO | Image | Picture
 """A path, the bytes of a file, an open file, an `(H, W, 3)` uint8 RGB array, or a read picture."""
 
+HEAD_BYTES = 256
 MAX_BATCH = 16
 """Faces the network scores at once: a crowd must not cost memory without bound."""
+
+
+def kind_of(file: BinaryIO) -> Literal["image", "video"] | None:
+    """What an open file is by its content, whatever its name says; None where it is neither."""
+    head = file.read(HEAD_BYTES)
+    file.seek(0)
+    # First: the boxes of an MP4 may name a picture's brand beside their own.
+    if recognise(head):
+        return "video"
+    return "image" if media.recognise(head) else None
 
 
 class Detector:
@@ -131,12 +142,14 @@ class Detector:
         method: Method = "scan",
         heatmaps: bool = False,
         progress: Callable[[int, int], None] | None = None,
+        seen: Callable[[Frame, Sequence[FaceReport]], None] | None = None,
     ) -> VideoReport:
         """Judge one video, person by person.
 
         Looks at `max_frames` over the whole duration, then closer where somebody is suspicious.
         With `every` it takes each `every`-th frame from the first instead, `max_frames` at most.
-        `progress` is told how many frames are done, and of how many.
+        `progress` is told how many frames are done, and of how many; `seen` gets each frame with
+        its faces, since the report keeps no pictures.
 
         Raises:
             InputError: it cannot be read or decoded; `code` says why and the message what to do.
@@ -148,7 +161,10 @@ class Detector:
             with clock("faces"):
                 faces = self._faces.detect(frame.pixels)
             picture = Picture(frame.pixels, format="FRAME")
-            return self._judge(picture, faces, clock, heatmaps=heatmaps)
+            reports = self._judge(picture, faces, clock, heatmaps=heatmaps)
+            if seen is not None:
+                seen(frame, reports)
+            return reports
 
         with Video(
             source,

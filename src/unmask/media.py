@@ -25,7 +25,7 @@ from unmask.errors import (
 )
 from unmask.types import Image, Picture
 
-__all__ = ["read"]
+__all__ = ["read", "recognise"]
 
 SIGNATURES = (
     (b"\xff\xd8\xff", "JPEG"),
@@ -74,6 +74,23 @@ LUMINANCE = np.array(
 """The example luminance quantisation of the JPEG standard (ITU-T T.81, table K.1)."""
 
 
+def recognise(head: bytes) -> str | None:
+    """Pillow's name of a file's format by its first 256 bytes, or None where it is none of ours."""
+    for signature, name in SIGNATURES:
+        if head.startswith(signature):
+            return name
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WEBP"
+    if head[4:8] == b"ftyp":
+        end = min(int.from_bytes(head[:4]), 256)
+        brands = {head[i : i + 4] for i in range(8, end, 4)}
+        if brands & AVIF_BRANDS:
+            return "AVIF"
+        if brands & HEIF_BRANDS:
+            return "HEIF"
+    return None
+
+
 def read(
     source: str | Path | bytes | BinaryIO | Image,
     *,
@@ -94,7 +111,14 @@ def read(
     if isinstance(source, np.ndarray):
         return Picture(_checked(source, max_pixels), format="ARRAY")
     data = _bytes(source, max_bytes)
-    name = _format(data)
+    name = recognise(data)
+    if name is None:
+        raise UnsupportedFormatError(
+            "Expected a JPEG, PNG, WebP, AVIF, HEIC, GIF, BMP or TIFF picture; by its content the "
+            "file is none of them, whatever its name says. Convert it to one of them."
+        )
+    if name == "HEIF":
+        _register_heif()
     try:
         image = PIL.Image.open(io.BytesIO(data), formats=(name,))
         _check_size(image.width, image.height, max_pixels)
@@ -167,27 +191,7 @@ def _bytes(source: str | Path | bytes | BinaryIO, max_bytes: int) -> bytes:
     return data
 
 
-def _format(data: bytes) -> str:
-    """Pillow's name of the format that the first bytes announce."""
-    for signature, name in SIGNATURES:
-        if data.startswith(signature):
-            return name
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "WEBP"
-    if data[4:8] == b"ftyp":
-        end = min(int.from_bytes(data[:4]), 256)
-        brands = {data[i : i + 4] for i in range(8, end, 4)}
-        if brands & AVIF_BRANDS:
-            return "AVIF"
-        if brands & HEIF_BRANDS:
-            return _heif()
-    raise UnsupportedFormatError(
-        "Expected a JPEG, PNG, WebP, AVIF, HEIC, GIF, BMP or TIFF picture; by its content the file "
-        "is none of them, whatever its name says. Convert it to one of them."
-    )
-
-
-def _heif() -> str:
+def _register_heif() -> None:
     try:
         import pillow_heif
     except ImportError as error:
@@ -195,7 +199,6 @@ def _heif() -> str:
             'This is a HEIC picture; reading it needs: pip install "unmask[heic]"'
         ) from error
     pillow_heif.register_heif_opener()
-    return "HEIF"
 
 
 def _upright(image: PIL.Image.Image) -> PIL.Image.Image:

@@ -42,12 +42,40 @@ class Settings(BaseSettings):
     video_budget_s: float = Field(
         600.0, gt=0, description="time for one video, in seconds; the rest of it is not analysed"
     )
+    max_clip_s: float = Field(
+        60.0,
+        gt=0,
+        description="longest video that is answered at once, in seconds; others are jobs",
+    )
     max_batch_files: int = Field(100, gt=0, description="most files of one batch request")
     max_batch_bytes: int = Field(
         512 * 1024 * 1024, gt=0, description="largest batch request, in bytes"
     )
     max_concurrent: int = Field(2, gt=0, description="analyses that may run at once in a server")
     max_queued: int = Field(16, ge=0, description="requests that may wait; more get 503")
+    data_dir: Path | None = Field(
+        None, description="private folder of the jobs; by default one in the temporary folder"
+    )
+    store_url: str | None = Field(
+        None,
+        description="sqlite:///… or postgresql://… of the results, by default a file in the data "
+        "folder; empty: no list of results is kept",
+    )
+    result_ttl_s: float = Field(86400.0, gt=0, description="how long results are kept, in seconds")
+    picture_ttl_s: float = Field(
+        3600.0, ge=0, description="how long pictures that a job was asked for are kept; 0: none are"
+    )
+    workers: int = Field(1, ge=0, description="processes that work on jobs")
+    queue_url: str | None = Field(
+        None,
+        description="redis://… or postgresql://… of a queue that `unmask worker` serves, instead "
+        "of processes of the server",
+    )
+    job_lease_s: float = Field(
+        15.0, ge=2, description="silence of a worker after which others take over its job"
+    )
+    max_jobs: int = Field(64, gt=0, description="jobs that may wait or run; more get 503")
+    max_streams: int = Field(16, gt=0, description="clients that may follow jobs as event streams")
     cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
         (),
         validation_alias=AliasChoices("UNMASK_CORS_ORIGINS", "CORS_ORIGINS"),

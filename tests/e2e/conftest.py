@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 import socket
@@ -16,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import PIL.Image
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
@@ -75,7 +77,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of `unmask serve`."""
     if not (ROOT / "src/unmask/server/static/index.html").is_file():
         pytest.fail("the page is not built: pip install -e . builds it")
-    with serving(free_port(), tmp_path_factory.mktemp("server") / "log") as address:
+    folder = tmp_path_factory.mktemp("server")
+    settings = {"UNMASK_DATA_DIR": str(folder / "data")}
+    with serving(free_port(), folder / "log", **settings) as address:
         yield address
 
 
@@ -108,7 +112,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(chromium: Browser, server: str) -> Iterator[Callable[..., Page]]:
-    """Opens the page in a browser of its own, with any option of a context.
+    """Opens the page in a browser of its own, with any option of a context, or `at` an address.
 
     Whatever a test does, the page may ask no other host for anything and must not complain.
     """
@@ -123,10 +127,10 @@ def open_page(chromium: Browser, server: str) -> Iterator[Callable[..., Page]]:
             complaints.append(message.text)
 
     def watch(request: Any) -> None:
-        if not request.url.startswith((server, "blob:", "data:")):
+        if not request.url.startswith(("http://127.0.0.1:", "blob:", "data:")):
             foreign.append(request.url)
 
-    def open_(**options: Any) -> Page:
+    def open_(at: str = server, **options: Any) -> Page:
         context = chromium.new_context(**options)
         contexts.append(context)
         context.set_default_timeout(TIMEOUT_MS)
@@ -134,7 +138,7 @@ def open_page(chromium: Browser, server: str) -> Iterator[Callable[..., Page]]:
         page.on("request", watch)
         page.on("console", note)
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(server)
+        page.goto(at)
         page.bring_to_front()
         page.get_by_text("up to", exact=False).first.wait_for()  # the limits are there
         return page
@@ -171,3 +175,67 @@ def photos(
     with (folder / "too-large.jpg").open("wb") as file:
         file.truncate(50 * 1024 * 1024 + 1)
     return {path.stem: path for path in folder.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def storeless_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server that keeps no list of results."""
+    folder = tmp_path_factory.mktemp("storeless")
+    settings = {"UNMASK_STORE_URL": "", "UNMASK_DATA_DIR": str(folder / "data")}
+    with serving(free_port(), folder / "log", **settings) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def clips(
+    tmp_path_factory: pytest.TempPathFactory, clip: Callable[..., bytes], astronaut: bytes
+) -> dict[str, Path]:
+    """Videos by what is to be seen on them, and what only claims to be one."""
+    folder = tmp_path_factory.mktemp("clips")
+    fake = (ROOT / "examples/astronaut-fake.jpg").read_bytes()
+    head = (110, 20, 350, 260)
+    real, blended = (
+        PIL.Image.open(io.BytesIO(data)).convert("RGB").crop(head) for data in (astronaut, fake)
+    )
+    # Both lean a little from frame to frame; then, for as long, nobody is there.
+    pair = [
+        np.hstack([np.asarray(real.rotate(n / 2)), np.asarray(blended.rotate(-n / 2))])
+        for n in range(8)
+    ]
+    empty = [np.full_like(pair[0], 90)] * 8
+    (folder / "two-people.mp4").write_bytes(clip([*pair, *empty], rate=4))
+    (folder / "one-person.mp4").write_bytes(clip([frame[:, 240:] for frame in pair[:4]], rate=2))
+    (folder / "nobody.mp4").write_bytes(clip(empty[:4], rate=4))
+    (folder / "text.mp4").write_text("This is not a video.")
+    (folder / "half.mp4").write_bytes((folder / "two-people.mp4").read_bytes()[:9000])
+    with (folder / "too-large.mp4").open("wb") as file:
+        file.truncate(200 * 1024 * 1024 + 1)
+    return {path.stem: path for path in folder.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def post_job(server: str) -> Callable[..., dict[str, Any]]:
+    """Sends a file as a job and, if asked to, waits for its end."""
+
+    def post(path: Path, name: str | None = None, *, wait: bool = True) -> dict[str, Any]:
+        boundary = "boundary"
+        head = f'Content-Disposition: form-data; name="files[]"; filename="{name or path.name}"'
+        body = f"--{boundary}\r\n{head}\r\n\r\n".encode() + path.read_bytes()
+        request = urllib.request.Request(
+            f"{server}/api/jobs?heatmap=true&pictures=true",
+            body + f"\r\n--{boundary}--\r\n".encode(),
+            {"Content-Type": f"multipart/form-data; boundary={boundary}"},
+        )
+        job = _json(request)
+        deadline = time.monotonic() + START_S
+        while wait and job["state"] in ("queued", "running") and time.monotonic() < deadline:
+            time.sleep(0.2)
+            job = _json(f"{server}/api/jobs/{job['id']}")
+        return job
+
+    return post
+
+
+def _json(request: str | urllib.request.Request) -> Any:
+    with urllib.request.urlopen(request, timeout=60) as response:
+        return json.load(response)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Route
 
 AXE = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -54,3 +54,53 @@ def test_axe_finds_nothing(
 def test_axe_finds_what_is_wrong(page: Page) -> None:
     page.evaluate("document.querySelector('main').innerHTML = '<img src=\"/icon.svg\">'")
     assert any("image-alt" in finding for finding in findings(page))
+
+
+@pytest.fixture(scope="module")
+def job(post_job: Callable[..., dict[str, Any]], clips: dict[str, Path]) -> str:
+    """The address of a judged video of two people."""
+    return f"#job={post_job(clips['two-people'])['id']}"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_videos(
+    open_page: Callable[..., Page], server: str, job: str, clips: dict[str, Path], scheme: str
+) -> None:
+    page = open_page(color_scheme=scheme)
+    page.goto(server + job)
+    page.get_by_role("slider").first.wait_for()
+    assert findings(page) == []
+    page.get_by_label("Choose the video again").set_input_files(clips["two-people"])
+    page.locator("video").wait_for()
+    assert findings(page) == []
+
+    page.goto(f"{server}/#history")
+    page.get_by_role("list", name="Results").wait_for()
+    assert findings(page) == []
+    page.get_by_role("button", name="Delete all").click()
+    page.get_by_role("alertdialog").wait_for()
+    assert findings(page) == []
+    page.keyboard.press("Escape")
+
+    page.goto(f"{server}/#job={'0' * 32}")
+    page.get_by_role("heading", name="no longer kept").wait_for()
+    assert findings(page) == []
+    page.goto(f"{server}/#videos")
+    page.get_by_role("heading", name="No video in this session").wait_for()
+    assert findings(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_while_a_video_is_on_its_way(
+    open_page: Callable[..., Page], server: str, clips: dict[str, Path], scheme: str
+) -> None:
+    page = open_page(color_scheme=scheme)
+    held: list[Route] = []
+    page.route("**/api/jobs?*", held.append)
+    page.locator("input[type=file]").first.set_input_files(clips["nobody"])
+    page.get_by_role("heading", name="The server takes it in").wait_for()
+    assert findings(page) == []
+    page.route("**/api/jobs/**", lambda route: route.abort())
+    held[0].continue_()
+    page.get_by_role("alert").filter(has_text="does not answer").wait_for()
+    assert findings(page) == []

@@ -1,5 +1,5 @@
-import { Desk } from "@/components/desk";
+import { Workbench } from "@/components/workbench";
 
 export default function Page() {
-  return <Desk />;
+  return <Workbench />;
 }

@@ -4,7 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { ArrowLeft, Plus } from "lucide-react";
 import { useEffect, useState, useSyncExternalStore } from "react";
 import { detectImage, getModel } from "@/lib/api";
-import { filesOf } from "@/lib/files";
+import { filesOf, isVideo } from "@/lib/files";
 import { type Exhibit, Queue } from "@/lib/queue";
 import { advice, VERDICTS } from "@/lib/verdict";
 import { ExhibitView } from "./exhibit-view";
@@ -16,7 +16,11 @@ import { FileInput } from "./ui/file-input";
 const NONE: readonly Exhibit[] = [];
 
 /** The desk: photos come in, and one of them, or the tray of all, lies open. */
-export function Desk() {
+export function Desk(props: {
+  onVideos: (videos: readonly File[]) => void;
+  /** Photos came in, from wherever they were dropped. */
+  onPhotos: () => void;
+}) {
   const [queue] = useState(() => new Queue(detectImage));
   const exhibits = useSyncExternalStore(queue.subscribe, queue.snapshot, () => NONE);
   const [openId, setOpenId] = useState<number | null>(null);
@@ -25,8 +29,14 @@ export function Desk() {
   const open = exhibits.find(({ id }) => id === openId);
 
   function take(files: readonly File[]) {
-    if (files.length > 0) {
-      const ids = queue.add(files, limits?.max_image_bytes ?? null);
+    const videos = files.filter(isVideo);
+    const photos = files.filter((file) => !isVideo(file));
+    if (videos.length > 0) {
+      props.onVideos(videos);
+    }
+    if (photos.length > 0) {
+      props.onPhotos();
+      const ids = queue.add(photos, limits?.max_image_bytes ?? null);
       setOpenId(ids.length === 1 ? (ids[0] ?? null) : null);
       window.scrollTo({ top: 0 });
     }

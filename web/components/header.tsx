@@ -4,13 +4,22 @@ import { ThemeSwitch } from "./theme-switch";
 export function Header() {
   return (
     <header className="border-rule border-b">
-      <div className="mx-auto flex h-16 max-w-6xl items-center gap-6 px-4 sm:px-6">
+      <div className="mx-auto flex h-16 max-w-6xl items-center gap-3 px-4 sm:gap-6 sm:px-6">
         {/* A plain link: starting over is a fresh page. */}
         <a href="/" className="flex items-center gap-2.5 font-serif text-2xl">
           <Mark />
           Unmask
         </a>
-        <nav aria-label="Site" className="print:hidden ml-auto flex items-center gap-5 text-sm">
+        <nav
+          aria-label="Site"
+          className="print:hidden ml-auto flex shrink-0 items-center gap-3 text-sm sm:gap-5"
+        >
+          <a
+            href="#history"
+            className="text-muted underline-offset-4 hover:text-ink hover:underline"
+          >
+            History
+          </a>
           <a
             href={API_DOCS}
             className="text-muted underline-offset-4 hover:text-ink hover:underline"

@@ -22,9 +22,9 @@ export function Start({ model, onFiles }: { model: UseQueryResult<ModelAnswer>; 
               Was this face manipulated?
             </h1>
             <p className="mt-5 max-w-xl text-lg leading-snug">
-              Unmask looks at every face in a photo and says whether it was likely manipulated, how
-              sure that is, what could not be judged, and why. It says nothing about who made the
-              photo, or about anything in it but faces.
+              Unmask looks at every face in a photo or a video and says whether it was likely
+              manipulated, how sure that is, what could not be judged, and why. It says nothing
+              about who made the picture, or about anything in it but faces.
             </p>
           </div>
           <div>
@@ -61,7 +61,8 @@ export function Start({ model, onFiles }: { model: UseQueryResult<ModelAnswer>; 
               <p className="text-muted text-sm">or drop them anywhere on this page, or paste one</p>
             </div>
             <p className="mt-4 min-h-10 text-muted text-sm sm:min-h-5">
-              {limits && `${formats(limits.formats)}, up to ${bytes(limits.max_image_bytes)} each`}
+              {limits &&
+                `${formats(limits.formats)}, up to ${bytes(limits.max_image_bytes)} each; videos as ${formats(limits.video_formats)}, up to ${bytes(limits.max_video_bytes)}`}
             </p>
           </div>
         </div>
@@ -146,7 +147,7 @@ function Notice({ error, onRetry }: { error: Error; onRetry: () => void }) {
   );
 }
 
-const SPELLED: Record<string, string> = { WEBP: "WebP", HEIF: "HEIC" };
+const SPELLED: Record<string, string> = { WEBP: "WebP", HEIF: "HEIC", WEBM: "WebM" };
 
 function formats(names: readonly string[]): string {
   const spelled = names.map((name) => SPELLED[name] ?? name);

@@ -89,6 +89,94 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/detect/video": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Judge every person of a short video. A longer one is a job. */
+    post: operations["detect_video"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/jobs": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** The latest jobs of this server. */
+    get: operations["list_jobs"];
+    put?: never;
+    /** Judge photos and videos in the background. */
+    post: operations["create_job"];
+    /** Cancel and forget every job of this server. */
+    delete: operations["delete_jobs"];
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/jobs/{job_id}": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** How far a job is, and its results so far. */
+    get: operations["get_job"];
+    put?: never;
+    post?: never;
+    /** Cancel a job that goes on, or forget one that has ended. */
+    delete: operations["delete_job"];
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/jobs/{job_id}/events": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** How far a job is, as it goes on (server-sent events). */
+    get: operations["follow_job"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/jobs/{job_id}/files/{name}": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** A thumbnail, a face crop or a heat map of a job. */
+    get: operations["get_picture"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -163,6 +251,22 @@ export interface components {
     };
     /** Limits */
     Limits: {
+      /** Max Video Bytes */
+      max_video_bytes: number;
+      /** Max Video S */
+      max_video_s: number;
+      /**
+       * Max Clip S
+       * @description Longer videos are jobs.
+       */
+      max_clip_s: number;
+      /** Video Formats */
+      video_formats: string[];
+      /**
+       * Has List
+       * @description Whether `GET /api/jobs` lists what was done here.
+       */
+      has_list: boolean;
       /** Max Image Bytes */
       max_image_bytes: number;
       /** Max Image Pixels */
@@ -569,6 +673,587 @@ export interface components {
        */
       "files[]": string[];
     };
+    /**
+     * VideoAnswer
+     * @description What is known of one video.
+     */
+    VideoAnswer: {
+      /**
+       * Prediction
+       * @description Null where nothing was analysed.
+       */
+      prediction: ("REAL" | "FAKE") | null;
+      /**
+       * Confidence
+       * @description Of `prediction`, in percent.
+       */
+      confidence: number | null;
+      /** Frames Analyzed */
+      frames_analyzed: number;
+      /**
+       * Frame Predictions
+       * @description Of each frame that was scored, its face most likely fake.
+       */
+      frame_predictions: components["schemas"]["FramePrediction"][];
+      /**
+       * Processing Time
+       * @description In seconds.
+       */
+      processing_time: number;
+      /**
+       * Timestamp
+       * Format: date-time
+       */
+      timestamp: string;
+      /** Path */
+      path: string | null;
+      /**
+       * Kind
+       * @constant
+       */
+      kind: "video";
+      /**
+       * Sha256
+       * @description Of the file.
+       */
+      sha256: string | null;
+      verdict: components["schemas"]["Verdict"];
+      reason: components["schemas"]["Reason"] | null;
+      /** Detail */
+      detail: string | null;
+      /**
+       * P Fake
+       * @description Of the person who decided, in [0, 1].
+       */
+      p_fake: number | null;
+      /**
+       * Label
+       * @description The same as `prediction`.
+       */
+      label: ("REAL" | "FAKE") | null;
+      /**
+       * Method
+       * @description How frames were put together; null where there were none.
+       */
+      method: string | null;
+      /**
+       * Headline Track
+       * @description The index of the person who decided.
+       */
+      headline_track: number | null;
+      /**
+       * Tracks
+       * @description One per person.
+       */
+      tracks: components["schemas"]["TrackAnswer"][];
+      /**
+       * Intervals
+       * @description Of all people.
+       */
+      intervals: components["schemas"]["TrackInterval"][];
+      /**
+       * Frames
+       * @description Every frame that was looked at.
+       */
+      frames: components["schemas"]["FrameAnswer"][];
+      coverage: components["schemas"]["CoverageAnswer"] | null;
+      video: components["schemas"]["VideoFacts"];
+      model: components["schemas"]["Identity"];
+      /** Timings Ms */
+      timings_ms: {
+        [key: string]: number;
+      };
+    };
+    /**
+     * CoverageAnswer
+     * @description How much of the video the answer rests on.
+     */
+    CoverageAnswer: {
+      /** Duration S */
+      duration_s: number;
+      /** Analysed Share */
+      analysed_share: number;
+      /** Sampled */
+      sampled: number;
+      /** Decoded */
+      decoded: number;
+      /** With Face */
+      with_face: number;
+      /** Scored */
+      scored: number;
+      /** Rejected */
+      rejected: {
+        [key: string]: number;
+      };
+    };
+    /** FrameAnswer */
+    FrameAnswer: {
+      /** Index */
+      index: number;
+      /** Time S */
+      time_s: number;
+      /** @description Why no face of the frame was scored. */
+      reason: components["schemas"]["Reason"] | null;
+      /** Faces */
+      faces: components["schemas"]["FrameFace"][];
+    };
+    /** FrameFace */
+    FrameFace: {
+      /**
+       * Box
+       * @description x1, y1, x2, y2 in px.
+       */
+      box: [number, number, number, number];
+      /**
+       * Landmarks
+       * @description Left eye, right eye, nose, left and right mouth corner in px (left in the photo).
+       */
+      landmarks: [number, number][];
+      /**
+       * Detection Score
+       * @description How sure it is that this is a face, in [0, 1].
+       */
+      detection_score: number;
+      verdict: components["schemas"]["Verdict"];
+      reason: components["schemas"]["Reason"] | null;
+      /**
+       * P Fake
+       * @description In [0, 1]; null exactly where not analysed.
+       */
+      p_fake: number | null;
+      /** Label */
+      label: ("REAL" | "FAKE") | null;
+      /**
+       * Confidence
+       * @description `max(p_fake, 1 - p_fake)`: a fraction.
+       */
+      confidence: number | null;
+      quality: components["schemas"]["QualityAnswer"];
+      /**
+       * Contributions
+       * @description How much the answer would fall without each branch of the model, in logits.
+       */
+      contributions: {
+        [key: string]: number;
+      } | null;
+      heatmap: components["schemas"]["HeatmapAnswer"] | null;
+      /**
+       * Track
+       * @description The index of the person in `tracks`.
+       */
+      track: number;
+    };
+    /** FramePrediction */
+    FramePrediction: {
+      /**
+       * Frame
+       * @description Its number in the video, from 0.
+       */
+      frame: number;
+      /**
+       * Prediction
+       * @enum {string}
+       */
+      prediction: "REAL" | "FAKE";
+      /**
+       * Confidence
+       * @description In percent.
+       */
+      confidence: number;
+    };
+    /**
+     * IntervalAnswer
+     * @description A stretch of time that looks manipulated.
+     */
+    IntervalAnswer: {
+      /** Start S */
+      start_s: number;
+      /** End S */
+      end_s: number;
+      /** P Fake */
+      p_fake: number;
+    };
+    /**
+     * TrackAnswer
+     * @description What is known of one person.
+     */
+    TrackAnswer: {
+      verdict: components["schemas"]["Verdict"];
+      reason: components["schemas"]["Reason"] | null;
+      /** P Fake */
+      p_fake: number | null;
+      /** Label */
+      label: ("REAL" | "FAKE") | null;
+      /** Confidence */
+      confidence: number | null;
+      /**
+       * Vote Share
+       * @description Of FAKE, where votes were counted.
+       */
+      vote_share: number | null;
+      /** Start S */
+      start_s: number;
+      /** End S */
+      end_s: number;
+      /** N Faces */
+      n_faces: number;
+      /** N Scored */
+      n_scored: number;
+      /** Intervals */
+      intervals: components["schemas"]["IntervalAnswer"][];
+    };
+    /** TrackInterval */
+    TrackInterval: {
+      /** Start S */
+      start_s: number;
+      /** End S */
+      end_s: number;
+      /** P Fake */
+      p_fake: number;
+      /** Track */
+      track: number;
+    };
+    /** VideoFacts */
+    VideoFacts: {
+      /** Width */
+      width: number | null;
+      /** Height */
+      height: number | null;
+      /** Format */
+      format: string | null;
+      /** Codec */
+      codec: string | null;
+    };
+    /** VideoForm */
+    VideoForm: {
+      /**
+       * File
+       * Format: binary
+       * @description A video: MP4, MOV, AVI, MKV or WebM.
+       */
+      file: string;
+    };
+    /**
+     * JobAnswer
+     * @description A job and what is known of its files so far, in the order sent.
+     */
+    JobAnswer: {
+      /** Id */
+      id: string;
+      /**
+       * Kind
+       * @enum {string}
+       */
+      kind: "image" | "batch" | "video";
+      /** @description `finished`, `failed` and `cancelled` are final. */
+      state: components["schemas"]["State"];
+      /** Reason */
+      reason: ("worker_died" | "internal" | "cancelled") | null;
+      /** Detail */
+      detail: string | null;
+      progress: components["schemas"]["Progress"];
+      /** Filenames */
+      filenames: string[];
+      /**
+       * Created At
+       * Format: date-time
+       */
+      created_at: string;
+      /** Started At */
+      started_at: string | null;
+      /** Finished At */
+      finished_at: string | null;
+      /**
+       * Expires At
+       * @description When the job is forgotten.
+       */
+      expires_at: string | null;
+      /**
+       * Verdicts
+       * @description How many files got each, so far.
+       */
+      verdicts: {
+        [key: string]: number;
+      };
+      /** Results */
+      results: (components["schemas"]["JobImage"] | components["schemas"]["JobVideo"])[];
+    };
+    /**
+     * JobImage
+     * @description What is known of one photo of a job, or why nothing is.
+     */
+    JobImage: {
+      /**
+       * Prediction
+       * @description Null where nothing was analysed.
+       */
+      prediction: ("REAL" | "FAKE") | null;
+      /**
+       * Confidence
+       * @description Of `prediction`, in percent.
+       */
+      confidence: number | null;
+      probabilities: components["schemas"]["Probabilities"] | null;
+      /** Face Detected */
+      face_detected: boolean;
+      /**
+       * Gradcam Image
+       * @description The photo with the heat map, as base64 JPEG.
+       */
+      gradcam_image: string | null;
+      /**
+       * Processing Time
+       * @description In seconds.
+       */
+      processing_time: number;
+      /**
+       * Timestamp
+       * Format: date-time
+       */
+      timestamp: string;
+      /** Path */
+      path: string | null;
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      kind: "image";
+      /**
+       * Sha256
+       * @description Of the file.
+       */
+      sha256: string | null;
+      verdict: components["schemas"]["Verdict"];
+      reason: components["schemas"]["Reason"] | null;
+      /** Detail */
+      detail: string | null;
+      /**
+       * P Fake
+       * @description Of the face that decided, in [0, 1].
+       */
+      p_fake: number | null;
+      /**
+       * Label
+       * @description The same as `prediction`.
+       */
+      label: ("REAL" | "FAKE") | null;
+      /**
+       * Headline Face
+       * @description The index of the face that decided.
+       */
+      headline_face: number | null;
+      /** Faces */
+      faces: components["schemas"]["FaceAnswer"][];
+      image: components["schemas"]["ImageFacts"];
+      model: components["schemas"]["Identity"];
+      /** Timings Ms */
+      timings_ms: {
+        [key: string]: number;
+      };
+      /** Filename */
+      filename: string;
+      /**
+       * Status
+       * @description The HTTP status this photo alone would have had.
+       */
+      status: number;
+      /** @description Null where the photo was read. */
+      problem: components["schemas"]["Problem"] | null;
+      /**
+       * Files
+       * @description Addresses of the pictures that were asked for.
+       */
+      files: {
+        [key: string]: string;
+      };
+    };
+    /**
+     * JobVideo
+     * @description What is known of one video of a job, or why nothing is.
+     */
+    JobVideo: {
+      /**
+       * Prediction
+       * @description Null where nothing was analysed.
+       */
+      prediction: ("REAL" | "FAKE") | null;
+      /**
+       * Confidence
+       * @description Of `prediction`, in percent.
+       */
+      confidence: number | null;
+      /** Frames Analyzed */
+      frames_analyzed: number;
+      /**
+       * Frame Predictions
+       * @description Of each frame that was scored, its face most likely fake.
+       */
+      frame_predictions: components["schemas"]["FramePrediction"][];
+      /**
+       * Processing Time
+       * @description In seconds.
+       */
+      processing_time: number;
+      /**
+       * Timestamp
+       * Format: date-time
+       */
+      timestamp: string;
+      /** Path */
+      path: string | null;
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      kind: "video";
+      /**
+       * Sha256
+       * @description Of the file.
+       */
+      sha256: string | null;
+      verdict: components["schemas"]["Verdict"];
+      reason: components["schemas"]["Reason"] | null;
+      /** Detail */
+      detail: string | null;
+      /**
+       * P Fake
+       * @description Of the person who decided, in [0, 1].
+       */
+      p_fake: number | null;
+      /**
+       * Label
+       * @description The same as `prediction`.
+       */
+      label: ("REAL" | "FAKE") | null;
+      /**
+       * Method
+       * @description How frames were put together; null where there were none.
+       */
+      method: string | null;
+      /**
+       * Headline Track
+       * @description The index of the person who decided.
+       */
+      headline_track: number | null;
+      /**
+       * Tracks
+       * @description One per person.
+       */
+      tracks: components["schemas"]["TrackAnswer"][];
+      /**
+       * Intervals
+       * @description Of all people.
+       */
+      intervals: components["schemas"]["TrackInterval"][];
+      /**
+       * Frames
+       * @description Every frame that was looked at.
+       */
+      frames: components["schemas"]["FrameAnswer"][];
+      coverage: components["schemas"]["CoverageAnswer"] | null;
+      video: components["schemas"]["VideoFacts"];
+      model: components["schemas"]["Identity"];
+      /** Timings Ms */
+      timings_ms: {
+        [key: string]: number;
+      };
+      /** Filename */
+      filename: string;
+      /**
+       * Status
+       * @description The HTTP status this video alone would have had.
+       */
+      status: number;
+      /** @description Null where the video was read. */
+      problem: components["schemas"]["Problem"] | null;
+      /**
+       * Files
+       * @description Addresses of the pictures that were asked for.
+       */
+      files: {
+        [key: string]: string;
+      };
+    };
+    /** Progress */
+    Progress: {
+      /** Done */
+      done: number;
+      /**
+       * Total
+       * @description 0 as long as it is not known.
+       */
+      total: number;
+      /**
+       * Unit
+       * @enum {string}
+       */
+      unit: "files" | "frames";
+    };
+    /**
+     * State
+     * @description Where a job is. The last three are final.
+     * @enum {string}
+     */
+    State: "queued" | "running" | "finished" | "failed" | "cancelled";
+    /** JobForm */
+    JobForm: {
+      /**
+       * Files[]
+       * @description Photos and videos, in any number of parts.
+       */
+      "files[]": string[];
+    };
+    /** JobsAnswer */
+    JobsAnswer: {
+      /**
+       * Jobs
+       * @description The latest first.
+       */
+      jobs: components["schemas"]["JobSummary"][];
+    };
+    /**
+     * JobSummary
+     * @description A job without its results.
+     */
+    JobSummary: {
+      /** Id */
+      id: string;
+      /**
+       * Kind
+       * @enum {string}
+       */
+      kind: "image" | "batch" | "video";
+      /** @description `finished`, `failed` and `cancelled` are final. */
+      state: components["schemas"]["State"];
+      /** Reason */
+      reason: ("worker_died" | "internal" | "cancelled") | null;
+      /** Detail */
+      detail: string | null;
+      progress: components["schemas"]["Progress"];
+      /** Filenames */
+      filenames: string[];
+      /**
+       * Created At
+       * Format: date-time
+       */
+      created_at: string;
+      /** Started At */
+      started_at: string | null;
+      /** Finished At */
+      finished_at: string | null;
+      /**
+       * Expires At
+       * @description When the job is forgotten.
+       */
+      expires_at: string | null;
+      /**
+       * Verdicts
+       * @description How many files got each, so far.
+       */
+      verdicts: {
+        [key: string]: number;
+      };
+    };
   };
   responses: never;
   parameters: never;
@@ -804,6 +1489,422 @@ export interface operations {
       };
       /** @description `busy`: Too many analyses at once */
       503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description `internal`: Unmask failed */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+    };
+  };
+  detect_video: {
+    parameters: {
+      query?: {
+        /** @description Whether to say where the model looked. */
+        heatmap?: boolean;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "multipart/form-data": components["schemas"]["VideoForm"];
+      };
+    };
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["VideoAnswer"];
+        };
+      };
+      /** @description `missing_field`: No file in the expected field; `invalid_request`: The request is not what was expected */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description `too_large`: Over a limit of size; `clip_too_long`: Too long to be answered at once */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description `unsupported_format`: A format Unmask does not read */
+      415: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description `undecodable`: The file is damaged or no picture */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description `busy`: Too many analyses at once */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description `internal`: Unmask failed */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+    };
+  };
+  list_jobs: {
+    parameters: {
+      query?: {
+        /** @description How many jobs. */
+        limit?: number;
+        /** @description Only jobs created before this time. */
+        before?: string | null;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["JobsAnswer"];
+        };
+      };
+      /** @description `invalid_request`: The request is not what was expected */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description `store_off`: This server keeps no list of results */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description `internal`: Unmask failed */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+    };
+  };
+  create_job: {
+    parameters: {
+      query?: {
+        /** @description Whether to say where the model looked. */
+        heatmap?: boolean;
+        /** @description Whether to keep thumbnails, face crops and heat maps for a while. */
+        pictures?: boolean;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "multipart/form-data": components["schemas"]["JobForm"];
+      };
+    };
+    responses: {
+      /** @description Accepted */
+      202: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["JobAnswer"];
+        };
+      };
+      /** @description `missing_field`: No file in the expected field; `invalid_request`: The request is not what was expected */
+      400: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description `too_large`: Over a limit of size; `too_many_files`: Too many files at once */
+      413: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description `busy`: Too many analyses at once */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description `internal`: Unmask failed */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+    };
+  };
+  delete_jobs: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description No Content */
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description `store_off`: This server keeps no list of results */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description `internal`: Unmask failed */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+    };
+  };
+  get_job: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description As `POST /api/jobs` gave it. */
+        job_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["JobAnswer"];
+        };
+      };
+      /** @description `not_found`: There is nothing at this address */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description `internal`: Unmask failed */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+    };
+  };
+  delete_job: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description As `POST /api/jobs` gave it. */
+        job_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description OK */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["JobAnswer"];
+        };
+      };
+      /** @description No Content */
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description `not_found`: There is nothing at this address */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description `internal`: Unmask failed */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+    };
+  };
+  follow_job: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description As `POST /api/jobs` gave it. */
+        job_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Events `progress`, and `end` with the final state; the data of each is a JobSummary. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "text/event-stream": string;
+        };
+      };
+      /** @description `not_found`: There is nothing at this address */
+      404: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description `busy`: Too many analyses at once */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description `internal`: Unmask failed */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+    };
+  };
+  get_picture: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description As `POST /api/jobs` gave it. */
+        job_id: string;
+        /** @description As `files` of a result has it. */
+        name: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The picture. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "image/jpeg": string;
+        };
+      };
+      /** @description `not_found`: There is nothing at this address */
+      404: {
         headers: {
           [name: string]: unknown;
         };

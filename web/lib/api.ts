@@ -7,9 +7,15 @@ type Schemas = components["schemas"];
 export type ImageAnswer = Schemas["ImageAnswer"];
 export type FaceAnswer = Schemas["FaceAnswer"];
 export type HeatmapAnswer = Schemas["HeatmapAnswer"];
+export type FrameFace = Schemas["FrameFace"];
+export type JobAnswer = Schemas["JobAnswer"];
+export type JobImage = Schemas["JobImage"];
+export type JobSummary = Schemas["JobSummary"];
+export type JobVideo = Schemas["JobVideo"];
 export type ModelAnswer = Schemas["ModelAnswer"];
 export type Problem = Schemas["Problem"];
 export type Reason = Schemas["Reason"];
+export type TrackAnswer = Schemas["TrackAnswer"];
 export type Verdict = Schemas["Verdict"];
 
 /** Empty where the server serves the page; another origin where the page is deployed apart. */
@@ -47,6 +53,82 @@ export async function getMeasurements(signal?: AbortSignal): Promise<Measurement
   return (await response.json()) as Measurement[];
 }
 
+/** Hand a file to the workers; `onSent` is told how many of its bytes have left. */
+export function startJob(
+  file: File,
+  onSent: (sent: number) => void,
+  signal: AbortSignal,
+): Promise<JobAnswer> {
+  const body = new FormData();
+  body.append("files[]", file);
+  // `fetch` does not tell how far an upload is.
+  const request = new XMLHttpRequest();
+  return new Promise((resolve, reject) => {
+    request.upload.onprogress = ({ loaded }) => onSent(Math.min(loaded, file.size));
+    request.onload = () => {
+      const response = new Response(request.response, {
+        status: request.status,
+        headers: { "Retry-After": request.getResponseHeader("Retry-After") ?? "" },
+      });
+      resolve(response.ok ? read<JobAnswer>(response) : refusal(response).then(raise));
+    };
+    request.onerror = () => reject(new ApiError("unreachable", "The server did not answer."));
+    request.onabort = () => reject(new DOMException("The upload was stopped.", "AbortError"));
+    signal.addEventListener("abort", () => request.abort(), { once: true });
+    request.open("POST", `${SERVER}/api/jobs?heatmap=true&pictures=true`);
+    request.responseType = "blob";
+    request.send(body);
+  });
+}
+
+export function getJob(id: string, signal?: AbortSignal): Promise<JobAnswer> {
+  return request<JobAnswer>(`/api/jobs/${id}`, { signal });
+}
+
+/** The latest jobs of this server, or those created before a time. */
+export async function listJobs(before: string | null, signal?: AbortSignal): Promise<JobSummary[]> {
+  const query = before === null ? "" : `?before=${encodeURIComponent(before)}`;
+  const { jobs } = await request<Schemas["JobsAnswer"]>(`/api/jobs${query}`, { signal });
+  return jobs;
+}
+
+/** Cancel a job that goes on, or forget one that has ended. */
+export async function endJob(id: string): Promise<void> {
+  await send(`${SERVER}/api/jobs/${id}`, { method: "DELETE" });
+}
+
+export async function forgetAllJobs(): Promise<void> {
+  await send(`${SERVER}/api/jobs`, { method: "DELETE" });
+}
+
+/** Be told of every change of a job, until `onOver`: it has ended, or no more will be heard.
+ * Gives what stops it. */
+export function watchJob(
+  id: string,
+  onChange: (job: JobSummary) => void,
+  onOver: () => void,
+): () => void {
+  const source = new EventSource(`${SERVER}/api/jobs/${id}/events`);
+  const stop = () => source.close();
+  const tell = ({ data }: MessageEvent<string>) => onChange(JSON.parse(data) as JobSummary);
+  const end = () => {
+    stop();
+    onOver();
+  };
+  source.addEventListener("progress", tell);
+  source.addEventListener("end", (event) => {
+    tell(event);
+    end();
+  });
+  source.addEventListener("error", end);
+  return stop;
+}
+
+/** Where a picture of a job is: the server gives paths. */
+export function pictureUrl(path: string): string {
+  return SERVER + path;
+}
+
 /** One of the pictures that ship with the page, as if it had been picked. */
 export async function getExample(name: string): Promise<File> {
   const response = await send(`/examples/${name}`, {});
@@ -54,7 +136,10 @@ export async function getExample(name: string): Promise<File> {
 }
 
 async function request<Answer>(path: string, init: RequestInit): Promise<Answer> {
-  const response = await send(SERVER + path, init);
+  return read<Answer>(await send(SERVER + path, init));
+}
+
+async function read<Answer>(response: Response): Promise<Answer> {
   try {
     return (await response.json()) as Answer;
   } catch (error) {
@@ -83,6 +168,10 @@ async function refusal(response: Response): Promise<ApiError> {
     problem.detail ?? `The server answered with status ${response.status}.`,
     Number.isNaN(retryAfterS) ? null : retryAfterS,
   );
+}
+
+function raise(error: Error): never {
+  throw error;
 }
 
 function unlessAborted(error: unknown, otherwise: ApiError): unknown {

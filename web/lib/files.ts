@@ -1,4 +1,4 @@
-/** What a drop or a paste brings. */
+/** What a drop, a paste or a choice brings. */
 
 /** The files of a drop, those of dropped folders included; a paste has files only. */
 export async function filesOf(transfer: DataTransfer): Promise<File[]> {
@@ -30,4 +30,18 @@ async function filesUnder(entry: FileSystemEntry): Promise<File[]> {
 
 function isFile(entry: FileSystemEntry): entry is FileSystemFileEntry {
   return entry.isFile;
+}
+
+const VIDEO_NAME = /\.(mp4|m4v|mov|avi|mkv|webm)$/i;
+
+/** Whether a file goes the way of videos. Its name decides where the system knows no type; the
+ * server looks at the content whatever it is called. */
+export function isVideo({ type, name }: Pick<File, "type" | "name">): boolean {
+  return type === "" ? VIDEO_NAME.test(name) : type.startsWith("video/");
+}
+
+/** The SHA-256 of a file, in hexadecimal. */
+export async function sha256(file: File): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", await file.arrayBuffer());
+  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

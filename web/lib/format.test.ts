@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { bytes, count, percent, perThousand, rate, seconds, signed } from "./format";
+import { bytes, clock, count, percent, perThousand, rate, seconds, signed } from "./format";
 
 const SPACE = "\u202f";
 
@@ -61,4 +61,17 @@ it("prints seconds, signs and counts", () => {
   expect(signed(0)).toBe("+0.00");
   expect(count(1, "face")).toBe("1 face");
   expect(count(0, "face")).toBe("0 faces");
+});
+
+describe("clock", () => {
+  it.each([
+    [0, "0:00.0"],
+    [7.46, "0:07.5"],
+    [59.97, "1:00.0"],
+    [723, "12:03.0"],
+    [3600, "1:00:00.0"],
+    [-0.01, "0:00.0"],
+  ])("prints %d s as %s", (timeS, expected) => {
+    expect(clock(timeS)).toBe(expected);
+  });
 });

@@ -50,3 +50,11 @@ export function signed(value: number): string {
 export function count(n: number, one: string, many = `${one}s`): string {
   return `${n} ${n === 1 ? one : many}`;
 }
+
+/** A moment of a video: 0:07.5, 12:03.0, 1:00:00.0. */
+export function clock(timeS: number): string {
+  const tenths = Math.round(10 * Math.max(0, timeS));
+  const [hours, minutes] = [Math.floor(tenths / 36_000), Math.floor(tenths / 600) % 60];
+  const rest = ((tenths % 600) / 10).toFixed(1).padStart(4, "0");
+  return hours > 0 ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
+}

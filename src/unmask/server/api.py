@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from http import HTTPStatus
 from importlib.util import find_spec
 from time import perf_counter
 from typing import Any, BinaryIO, cast
 
-from flask import current_app, g
+from flask import Response, current_app, g, send_file
 from flask_openapi.blueprint import APIBlueprint
 from flask_openapi.types import ResponseDict
 from werkzeug.datastructures import FileStorage
 
 from unmask import __version__
-from unmask.detector import Detector
-from unmask.errors import InputError
+from unmask.detector import Detector, kind_of
+from unmask.errors import InputError, UnsupportedFormatError
 from unmask.server.admission import Admission, busy
+from unmask.server.jobs import Jobs
 from unmask.server.problems import PROBLEMS, RequestError, problem
 from unmask.server.schemas import (
     BatchAnswer,
@@ -26,13 +28,28 @@ from unmask.server.schemas import (
     ImageAnswer,
     ImageForm,
     ImageQuery,
+    JobAnswer,
+    JobForm,
+    JobPath,
+    JobQuery,
+    JobsAnswer,
+    JobsQuery,
     ModelAnswer,
+    PicturePath,
     Ready,
+    VideoAnswer,
+    VideoForm,
+    VideoQuery,
     gradcam_jpeg,
     image_answer,
+    job_answer,
+    job_summary,
     model_answer,
+    video_answer,
 )
+from unmask.server.store import Job
 from unmask.settings import Settings
+from unmask.video import Video
 
 __all__ = ["Service", "api"]
 
@@ -68,6 +85,7 @@ class Service:
     settings: Settings
     detector: Detector
     admission: Admission
+    jobs: Jobs
 
 
 def formats() -> list[str]:
@@ -109,6 +127,11 @@ def model() -> dict[str, Any]:
         "max_batch_files": settings.max_batch_files,
         "max_batch_bytes": settings.max_batch_bytes,
         "formats": formats(),
+        "max_video_bytes": settings.max_video_bytes,
+        "max_video_s": settings.max_video_s,
+        "max_clip_s": settings.max_clip_s,
+        "video_formats": ["MP4", "MOV", "AVI", "MKV", "WEBM"],
+        "has_list": settings.store_url != "",
     }
     return model_answer(detector.card, detector.identity, limits)
 
@@ -161,10 +184,148 @@ def detect_batch(form: BatchForm, query: BatchQuery) -> dict[str, Any]:
     }
 
 
+@api.post(
+    "/api/detect/video",
+    responses={
+        200: VideoAnswer,
+        **problems(
+            "missing_field",
+            "invalid_request",
+            "too_large",
+            "clip_too_long",
+            "unsupported_format",
+            "undecodable",
+            "busy",
+        ),
+    },
+)
+def detect_video(form: VideoForm, query: VideoQuery) -> dict[str, Any]:
+    """Judge every person of a short video. A longer one is a job."""
+    started = perf_counter()
+    file = cast(BinaryIO, form.file.stream)
+    if kind_of(file) == "image":
+        raise UnsupportedFormatError("This is a photo. Send it to POST /api/detect/image.")
+    with service().admission.slot():
+        _refuse_long(file)
+        report = service().detector.video(file, heatmaps=query.heatmap)
+    answer = video_answer(report, processing_time_s=perf_counter() - started)
+    outcome = {name: answer[name] for name in ("verdict", "reason", "timings_ms")}
+    g.outcome = {**outcome, "n_tracks": len(answer["tracks"])}
+    return answer
+
+
+@api.post(
+    "/api/jobs",
+    responses={
+        202: JobAnswer,
+        **problems("missing_field", "invalid_request", "too_large", "too_many_files", "busy"),
+    },
+)
+def create_job(form: JobForm, query: JobQuery) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """Judge photos and videos in the background."""
+    job = service().jobs.submit(form.files, query)
+    return job_answer(job, []), HTTPStatus.ACCEPTED, {"Location": f"/api/jobs/{job.id}"}
+
+
+@api.get("/api/jobs", responses={200: JobsAnswer, **problems("invalid_request", "store_off")})
+def list_jobs(query: JobsQuery) -> dict[str, Any]:
+    """The latest jobs of this server."""
+    before = query.before.timestamp() if query.before else None
+    jobs = service().jobs.newest(query.limit, before)
+    return {"jobs": [job_summary(job, verdicts) for job, verdicts in jobs]}
+
+
+@api.delete("/api/jobs", responses={204: None, **problems("store_off")})
+def delete_jobs() -> tuple[str, int]:
+    """Cancel and forget every job of this server."""
+    service().jobs.delete_all()
+    return "", HTTPStatus.NO_CONTENT
+
+
+@api.get("/api/jobs/<job_id>", responses={200: JobAnswer, **problems("not_found")})
+def get_job(path: JobPath) -> dict[str, Any]:
+    """How far a job is, and its results so far."""
+    job = service().jobs.get(path.job_id)
+    return job_answer(job, service().jobs.reports(job))
+
+
+@api.delete("/api/jobs/<job_id>", responses={200: JobAnswer, 204: None, **problems("not_found")})
+def delete_job(path: JobPath) -> dict[str, Any] | tuple[str, int]:
+    """Cancel a job that goes on, or forget one that has ended."""
+    job = service().jobs.delete(path.job_id)
+    if job is None:
+        return "", HTTPStatus.NO_CONTENT
+    return job_answer(job, service().jobs.reports(job))
+
+
+@api.get(
+    "/api/jobs/<job_id>/events",
+    responses={
+        200: {
+            "description": "Events `progress`, and `end` with the final state; the data of each is "
+            "a JobSummary.",
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        },
+        **problems("not_found", "busy"),
+    },
+)
+def follow_job(path: JobPath) -> Response:
+    """How far a job is, as it goes on (server-sent events)."""
+    jobs = service().jobs
+    job = jobs.get(path.job_id)
+    jobs.take_stream()
+    response = Response(map(_event, jobs.watch(job.id)), mimetype="text/event-stream")
+    response.call_on_close(jobs.leave_stream)
+    # Proxies that gather an answer before they pass it on would hide the progress.
+    response.headers.update({"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+    return response
+
+
+@api.get(
+    "/api/jobs/<job_id>/files/<name>",
+    responses={
+        200: {
+            "description": "The picture.",
+            "content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}},
+        },
+        **problems("not_found"),
+    },
+)
+def get_picture(path: PicturePath) -> Response:
+    """A thumbnail, a face crop or a heat map of a job."""
+    response = send_file(service().jobs.picture(path.job_id, path.name), "image/jpeg")
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response
+
+
+def _refuse_long(file: BinaryIO) -> None:
+    settings = service().settings
+    limits = {"max_bytes": settings.max_video_bytes}
+    with Video(file, max_duration_s=settings.max_video_s, **limits) as video:
+        duration_s = video.info.duration_s
+    if duration_s > settings.max_clip_s:
+        message = (
+            f"The video lasts {duration_s:.0f} seconds; up to {settings.max_clip_s:.0f} are "
+            "answered at once. Send it to POST /api/jobs."
+        )
+        raise RequestError("clip_too_long", message)
+
+
+def _event(change: tuple[Job, dict[str, int]] | None) -> str:
+    if change is None:
+        return ":\n\n"
+    job, verdicts = change
+    name = "end" if job.state.is_final else "progress"
+    return f"event: {name}\ndata: {json.dumps(job_summary(job, verdicts))}\n\n"
+
+
 def _analyse(file: FileStorage, query: ImageQuery | BatchQuery) -> dict[str, Any]:
     started = perf_counter()
-    detector = service().detector
-    picture = detector.read(cast(BinaryIO, file.stream))
+    detector, stream = service().detector, cast(BinaryIO, file.stream)
+    if kind_of(stream) == "video":
+        message = "This is a video. Send it to POST /api/detect/video, or to POST /api/jobs."
+        raise UnsupportedFormatError(message)
+    picture = detector.read(stream)
     read_ms = 1000 * (perf_counter() - started)
     report = detector.image(picture, heatmaps=query.heatmap)
     gradcam = gradcam_jpeg(picture.pixels, report) if query.heatmap and query.overlay else None
@@ -180,7 +341,7 @@ def _item(file: FileStorage, query: BatchQuery) -> dict[str, Any]:
     except InputError as error:
         failure = problem(error.code, str(error))
         report = service().detector.refusal(b"", error)
-        answer = image_answer(report, gradcam_image=None, processing_time_s=0.0)
+        answer = image_answer(report)
         return {**answer, "filename": name, "status": failure["status"], "problem": failure}
     return {**answer, "filename": name, "status": HTTPStatus.OK.value, "problem": None}
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
+import signal
+import sys
 from importlib import resources
 from typing import Any
 
@@ -17,6 +20,7 @@ from unmask.errors import ConfigurationError
 from unmask.server import page, problems, requestlog
 from unmask.server.admission import Admission
 from unmask.server.api import Service, api
+from unmask.server.jobs import Jobs
 from unmask.server.schemas import Problem
 from unmask.settings import Settings, load_settings
 
@@ -36,9 +40,11 @@ def create_app(settings: Settings | None = None, detector: Detector | None = Non
     settings = settings or load_settings()
     detector = detector or Detector.from_settings(settings)
     admission = Admission(settings.max_concurrent, settings.max_queued)
+    jobs = Jobs(settings)
+    atexit.register(jobs.close)
 
     app = _documented_app()
-    app.extensions["unmask"] = Service(settings, detector, admission)
+    app.extensions["unmask"] = Service(settings, detector, admission, jobs)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.config["MAX_FORM_PARTS"] = 2 * settings.max_batch_files + 100
     requestlog.register(app, file_names=settings.log_file_names)
@@ -49,17 +55,21 @@ def create_app(settings: Settings | None = None, detector: Detector | None = Non
     _document(app)
     _harden(app)
     if settings.cors_origins:
-        CORS(app, origins=list(settings.cors_origins), expose_headers=["Retry-After"])
+        CORS(app, origins=list(settings.cors_origins), expose_headers=["Location", "Retry-After"])
     return app
 
 
 def serve(host: str, port: int, settings: Settings | None = None) -> None:
-    """Serve on `host` and `port` until interrupted; one process, one model in memory.
+    """Serve on `host` and `port` until SIGTERM or Ctrl-C; one process, one model in memory.
+
+    To be called in the main thread, which is the one that signals reach.
 
     Raises:
         ConfigurationError: as `create_app`, or the address is taken.
         ModelError: as `create_app`.
     """
+    # An orderly end, in which the jobs go back into the queue; the default would be a sudden one.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     settings = settings or load_settings()
     app = create_app(settings)
     # Its warnings of a deep queue say what /ready and the 503 answers say better.
@@ -71,8 +81,7 @@ def serve(host: str, port: int, settings: Settings | None = None) -> None:
             port=port,
             threads=n_threads(settings),
             ident=None,
-            max_request_body_size=max(settings.max_image_bytes, settings.max_batch_bytes)
-            + FORM_OVERHEAD_BYTES,
+            max_request_body_size=max(_body_limits(settings).values()),
         )
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
@@ -81,12 +90,12 @@ def serve(host: str, port: int, settings: Settings | None = None) -> None:
 
 
 def n_threads(settings: Settings) -> int:
-    """How many threads a server needs: one per place in line, and some that are always free.
+    """How many threads a server needs: one per place in line or stream, and some always free.
 
     With fewer, requests would wait where nobody can tell them to come back later, and /health
     behind them.
     """
-    return settings.max_concurrent + settings.max_queued + 4
+    return settings.max_concurrent + settings.max_queued + settings.max_streams + 4
 
 
 def openapi_document() -> dict[str, Any]:
@@ -116,11 +125,19 @@ def _documented_app() -> OpenAPI:
     return app
 
 
-def _limit_bodies(app: Flask, settings: Settings) -> None:
-    limits = {
-        "api.detect_image": settings.max_image_bytes + FORM_OVERHEAD_BYTES,
-        "api.detect_batch": settings.max_batch_bytes + FORM_OVERHEAD_BYTES,
+def _body_limits(settings: Settings) -> dict[str, int]:
+    """How many bytes may be sent to an endpoint; to the others, none but a form's overhead."""
+    files = {
+        "api.detect_image": settings.max_image_bytes,
+        "api.detect_batch": settings.max_batch_bytes,
+        "api.detect_video": settings.max_video_bytes,
+        "api.create_job": max(settings.max_batch_bytes, settings.max_video_bytes),
     }
+    return {endpoint: limit + FORM_OVERHEAD_BYTES for endpoint, limit in files.items()}
+
+
+def _limit_bodies(app: Flask, settings: Settings) -> None:
+    limits = _body_limits(settings)
 
     @app.before_request
     def limit_body() -> None:

@@ -40,6 +40,8 @@ PROBLEMS = {
     "method_not_allowed": Kind(HTTPStatus.METHOD_NOT_ALLOWED, "This address has other methods"),
     "too_large": Kind(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Over a limit of size"),
     "too_many_files": Kind(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Too many files at once"),
+    "clip_too_long": Kind(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Too long to be answered at once"),
+    "store_off": Kind(HTTPStatus.NOT_FOUND, "This server keeps no list of results"),
     "unsupported_format": Kind(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "A format Unmask does not read"),
     "undecodable": Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "The file is damaged or no picture"),
     "unreadable": Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "The file could not be read"),
@@ -64,15 +66,18 @@ class RequestError(UnmaskError):
         self.retry_after_s = retry_after_s
 
 
-def problem(code: str, detail: str) -> dict[str, Any]:
-    """The body of a failure: RFC 9457, and `error` and `details` as the specification has them."""
+def problem(code: str, detail: str, *, instance: str | None = None) -> dict[str, Any]:
+    """The body of a failure: RFC 9457, and `error` and `details` as the specification has them.
+
+    `instance` is by default the path of the request.
+    """
     status, title = PROBLEMS[code]
     return {
         "type": f"/api/docs#{code}",
         "title": title,
         "status": status.value,
         "detail": detail,
-        "instance": request.path,
+        "instance": instance or request.path,
         "code": code,
         "error": title,
         "details": detail,

@@ -12,7 +12,7 @@ from time import perf_counter
 
 from flask import Flask, Response, g, request
 
-__all__ = ["register"]
+__all__ = ["register", "to_stderr"]
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +34,8 @@ class JsonLines(logging.Formatter):
         return json.dumps(line)
 
 
-def register(app: Flask, *, file_names: bool) -> None:
-    """Log every request of `app`, to standard error unless logging is set up already."""
+def to_stderr() -> None:
+    """Log to standard error, unless logging is set up already."""
     ours = logging.getLogger("unmask")
     if not ours.hasHandlers():
         handler = logging.StreamHandler()
@@ -43,6 +43,11 @@ def register(app: Flask, *, file_names: bool) -> None:
         ours.addHandler(handler)
     if ours.level == logging.NOTSET:
         ours.setLevel(logging.INFO)
+
+
+def register(app: Flask, *, file_names: bool) -> None:
+    """Log every request of `app`."""
+    to_stderr()
 
     @app.before_request
     def start() -> None:

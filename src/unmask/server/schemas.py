@@ -9,19 +9,24 @@ from __future__ import annotations
 
 import base64
 import io
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import PIL.Image
 from flask_openapi.models.file import FileStorage
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from werkzeug.datastructures import FileStorage as Upload
 
 from unmask.heatmap import overlay
 from unmask.report import to_dict
+from unmask.server.store import Job, State
+from unmask.temporal import is_sound
 from unmask.types import (
+    FrameReport,
     Heatmap,
     Image,
     ImageReport,
@@ -30,6 +35,7 @@ from unmask.types import (
     ModelIdentity,
     Reason,
     Verdict,
+    VideoReport,
 )
 
 __all__ = [
@@ -40,12 +46,27 @@ __all__ = [
     "ImageAnswer",
     "ImageForm",
     "ImageQuery",
+    "JobAnswer",
+    "JobForm",
+    "JobPath",
+    "JobQuery",
+    "JobSummary",
+    "JobsAnswer",
+    "JobsQuery",
     "ModelAnswer",
+    "PicturePath",
     "Problem",
     "Ready",
+    "VideoAnswer",
+    "VideoForm",
+    "VideoQuery",
+    "gradcam",
     "gradcam_jpeg",
     "image_answer",
+    "job_answer",
+    "job_summary",
     "model_answer",
+    "video_answer",
 ]
 
 Point = tuple[float, float]
@@ -79,6 +100,40 @@ class ImageQuery(BaseModel):
 class BatchQuery(BaseModel):
     heatmap: bool = Field(False, description="Whether to say where the model looked.")
     overlay: bool = Field(False, description="Whether to draw that as `gradcam_image`.")
+
+
+class VideoForm(BaseModel):
+    file: ChosenFile = Field(description="A video: MP4, MOV, AVI, MKV or WebM.")
+
+
+class VideoQuery(BaseModel):
+    heatmap: bool = Field(False, description="Whether to say where the model looked.")
+
+
+class JobForm(BaseModel):
+    files: list[ChosenFile] = Field(
+        alias="files[]", description="Photos and videos, in any number of parts."
+    )
+
+
+class JobQuery(BaseModel):
+    heatmap: bool = Field(True, description="Whether to say where the model looked.")
+    pictures: bool = Field(
+        False, description="Whether to keep thumbnails, face crops and heat maps for a while."
+    )
+
+
+class JobPath(BaseModel):
+    job_id: str = Field(description="As `POST /api/jobs` gave it.")
+
+
+class PicturePath(JobPath):
+    name: str = Field(description="As `files` of a result has it.")
+
+
+class JobsQuery(BaseModel):
+    limit: int = Field(50, ge=1, le=200, description="How many jobs.")
+    before: AwareDatetime | None = Field(None, description="Only jobs created before this time.")
 
 
 class Wire(BaseModel):
@@ -219,7 +274,156 @@ class BatchAnswer(Wire):
     total_time: float = Field(description="In seconds.")
 
 
+class FramePrediction(Wire):
+    frame: int = Field(description="Its number in the video, from 0.")
+    prediction: Label
+    confidence: float = Field(description="In percent.")
+
+
+class IntervalAnswer(Wire):
+    """A stretch of time that looks manipulated."""
+
+    start_s: float
+    end_s: float
+    p_fake: float
+
+
+class TrackInterval(IntervalAnswer):
+    track: int
+
+
+class TrackAnswer(Wire):
+    """What is known of one person."""
+
+    verdict: Verdict
+    reason: Reason | None
+    p_fake: float | None
+    label: Label | None
+    confidence: float | None
+    vote_share: float | None = Field(description="Of FAKE, where votes were counted.")
+    start_s: float
+    end_s: float
+    n_faces: int
+    n_scored: int
+    intervals: list[IntervalAnswer]
+
+
+class FrameFace(FaceAnswer):
+    track: int = Field(description="The index of the person in `tracks`.")
+
+
+class FrameAnswer(Wire):
+    index: int
+    time_s: float
+    reason: Reason | None = Field(description="Why no face of the frame was scored.")
+    faces: list[FrameFace]
+
+
+class CoverageAnswer(Wire):
+    """How much of the video the answer rests on."""
+
+    duration_s: float
+    analysed_share: float
+    sampled: int
+    decoded: int
+    with_face: int
+    scored: int
+    rejected: dict[str, int]
+
+
+class VideoFacts(Wire):
+    width: int | None
+    height: int | None
+    format: str | None
+    codec: str | None
+
+
+class VideoAnswer(Wire):
+    """What is known of one video."""
+
+    prediction: Label | None = Field(description="Null where nothing was analysed.")
+    confidence: float | None = Field(description="Of `prediction`, in percent.")
+    frames_analyzed: int
+    frame_predictions: list[FramePrediction] = Field(
+        description="Of each frame that was scored, its face most likely fake."
+    )
+    processing_time: float = Field(description="In seconds.")
+    timestamp: datetime
+    path: str | None
+    kind: Literal["video"]
+    sha256: str | None = Field(description="Of the file.")
+    verdict: Verdict
+    reason: Reason | None
+    detail: str | None
+    p_fake: float | None = Field(description="Of the person who decided, in [0, 1].")
+    label: Label | None = Field(description="The same as `prediction`.")
+    method: str | None = Field(
+        description="How frames were put together; null where there were none."
+    )
+    headline_track: int | None = Field(description="The index of the person who decided.")
+    tracks: list[TrackAnswer] = Field(description="One per person.")
+    intervals: list[TrackInterval] = Field(description="Of all people.")
+    frames: list[FrameAnswer] = Field(description="Every frame that was looked at.")
+    coverage: CoverageAnswer | None
+    video: VideoFacts
+    model: Identity
+    timings_ms: dict[str, float]
+
+
+class JobImage(BatchItem):
+    """What is known of one photo of a job, or why nothing is."""
+
+    files: dict[str, str] = Field(description="Addresses of the pictures that were asked for.")
+
+
+class JobVideo(VideoAnswer):
+    """What is known of one video of a job, or why nothing is."""
+
+    filename: str
+    status: int = Field(description="The HTTP status this video alone would have had.")
+    problem: Problem | None = Field(description="Null where the video was read.")
+    files: dict[str, str] = Field(description="Addresses of the pictures that were asked for.")
+
+
+class Progress(Wire):
+    done: int
+    total: int = Field(description="0 as long as it is not known.")
+    unit: Literal["files", "frames"]
+
+
+class JobSummary(Wire):
+    """A job without its results."""
+
+    id: str
+    kind: Literal["image", "batch", "video"]
+    state: State = Field(description="`finished`, `failed` and `cancelled` are final.")
+    reason: Literal["worker_died", "internal", "cancelled"] | None
+    detail: str | None
+    progress: Progress
+    filenames: list[str]
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    expires_at: datetime | None = Field(description="When the job is forgotten.")
+    verdicts: dict[Verdict, int] = Field(description="How many files got each, so far.")
+
+
+class JobAnswer(JobSummary):
+    """A job and what is known of its files so far, in the order sent."""
+
+    results: list[Annotated[JobImage | JobVideo, Field(discriminator="kind")]]
+
+
+class JobsAnswer(Wire):
+    jobs: list[JobSummary] = Field(description="The latest first.")
+
+
 class Limits(Wire):
+    max_video_bytes: int
+    max_video_s: float
+    max_clip_s: float = Field(description="Longer videos are jobs.")
+    video_formats: list[str]
+    has_list: bool = Field(description="Whether `GET /api/jobs` lists what was done here.")
     max_image_bytes: int
     max_image_pixels: int
     max_batch_files: int
@@ -250,7 +454,7 @@ class ModelAnswer(Wire):
 
 
 def image_answer(
-    report: ImageReport, *, gradcam_image: str | None, processing_time_s: float
+    report: ImageReport, *, gradcam_image: str | None = None, processing_time_s: float = 0.0
 ) -> dict[str, Any]:
     """An `ImageAnswer` for a report."""
     answer = to_dict(report)
@@ -265,14 +469,63 @@ def image_answer(
         "face_detected": bool(report.faces),
         "gradcam_image": gradcam_image,
         "processing_time": round(processing_time_s, 3),
-        "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
+        "timestamp": _now(),
     }
     # Once for the order, once for `confidence`: here it is the specification's, in percent.
     return specified | answer | specified
 
 
-def gradcam_jpeg(image: Image, report: ImageReport, *, max_side: int = 1600) -> str | None:
-    """The heat maps of a report over its image, as base64 JPEG of at most `max_side` px.
+def video_answer(report: VideoReport, *, processing_time_s: float = 0.0) -> dict[str, Any]:
+    """A `VideoAnswer` for a report."""
+    answer = to_dict(report)
+    for frame, seen in zip(answer["frames"], report.frames, strict=True):
+        for face, of in zip(frame["faces"], seen.faces, strict=True):
+            face["heatmap"] = None if of.heatmap is None else _heatmap_answer(of.heatmap)
+    p_fake = report.p_fake
+    predictions = [
+        _frame_prediction(frame) for frame in report.frames if any(map(is_sound, frame.faces))
+    ]
+    specified = {
+        "prediction": answer["label"],
+        "confidence": None if p_fake is None else max(_percent(p_fake).values()),
+        "frames_analyzed": len(predictions),
+        "frame_predictions": predictions,
+        "processing_time": round(processing_time_s, 3),
+        "timestamp": _now(),
+    }
+    return specified | answer | specified
+
+
+def job_summary(job: Job, verdicts: Mapping[str, int]) -> dict[str, Any]:
+    """A `JobSummary`."""
+    return {
+        "id": job.id,
+        "kind": job.kind,
+        "state": job.state.value,
+        "reason": job.reason,
+        "detail": job.detail,
+        "progress": {
+            "done": job.done,
+            "total": job.total,
+            "unit": "frames" if job.kind == "video" else "files",
+        },
+        "filenames": job.names,
+        "created_at": _time(job.created_at),
+        "started_at": _time(job.started_at),
+        "finished_at": _time(job.finished_at),
+        "expires_at": _time(job.expires_at),
+        "verdicts": dict(verdicts),
+    }
+
+
+def job_answer(job: Job, reports: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """A `JobAnswer`."""
+    verdicts = Counter(report["verdict"] for report in reports)
+    return {**job_summary(job, verdicts), "results": list(reports)}
+
+
+def gradcam(image: Image, report: ImageReport, *, max_side: int = 1600) -> Image | None:
+    """The heat maps of a report over its image, `(H, W, 3)` uint8 RGB of at most `max_side` px.
 
     None where nothing spoke for FAKE. A photo of 40 megapixels would not be a preview, so it is
     reduced by a whole number first, and the heat maps with it.
@@ -284,8 +537,16 @@ def gradcam_jpeg(image: Image, report: ImageReport, *, max_side: int = 1600) -> 
     if reduction > 1:
         image = np.asarray(PIL.Image.fromarray(image).reduce(reduction))
         heatmaps = [_reduced(heatmap, reduction) for heatmap in heatmaps]
+    return overlay(image, heatmaps)
+
+
+def gradcam_jpeg(image: Image, report: ImageReport) -> str | None:
+    """`gradcam` as base64 JPEG."""
+    shown = gradcam(image, report)
+    if shown is None:
+        return None
     file = io.BytesIO()
-    PIL.Image.fromarray(overlay(image, heatmaps)).save(file, "JPEG", quality=85)
+    PIL.Image.fromarray(shown).save(file, "JPEG", quality=85)
     return base64.b64encode(file.getvalue()).decode("ascii")
 
 
@@ -296,6 +557,24 @@ def model_answer(
     answer = asdict(card)
     del answer["golden"]
     return {**answer, "sha256": identity.sha256, "limits": limits}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _time(seconds: float | None) -> str | None:
+    """Seconds since 1970 as ISO 8601, to the microsecond: `before` must tell two jobs apart."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat()
+
+
+def _frame_prediction(frame: FrameReport) -> dict[str, Any]:
+    p_fake = max(
+        face.prediction.p_fake for face in frame.faces if face.prediction and is_sound(face)
+    )
+    label = "FAKE" if p_fake > 0.5 else "REAL"
+    confidence = max(_percent(p_fake).values())
+    return {"frame": frame.index, "prediction": label, "confidence": confidence}
 
 
 def _percent(p_fake: float) -> dict[str, float]:

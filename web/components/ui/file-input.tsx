@@ -11,6 +11,7 @@ export function FileInput(props: {
   camera?: boolean;
   /** Pick a folder; every file under it comes, but for hidden ones. */
   folder?: boolean;
+  accept?: string;
 }) {
   return (
     <label
@@ -22,7 +23,7 @@ export function FileInput(props: {
       {props.children}
       <input
         type="file"
-        accept="image/*"
+        accept={props.accept ?? "image/*,video/*"}
         className="sr-only"
         aria-label={props.label}
         multiple={props.multiple}

@@ -1,0 +1,211 @@
+"""Long work: jobs that come in, are followed, cancelled, fetched and forgotten."""
+
+from __future__ import annotations
+
+import secrets
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from werkzeug.datastructures import FileStorage
+
+from unmask.detector import kind_of
+from unmask.server.admission import busy
+from unmask.server.folder import Folder
+from unmask.server.pool import Pool
+from unmask.server.problems import RequestError
+from unmask.server.queues import open_queue
+from unmask.server.schemas import JobQuery
+from unmask.server.store import Job, State, Store
+from unmask.settings import Settings, load_settings
+
+__all__ = ["Jobs", "run_workers"]
+
+POLL_S = 0.2
+
+
+def run_workers(settings: Settings | None = None) -> None:
+    """Work on the jobs of servers elsewhere, until told to end by SIGTERM or Ctrl-C.
+
+    Raises:
+        ConfigurationError: the store, the queue or the data folder cannot be had.
+        MissingExtraError: what they need is not installed.
+    """
+    settings = settings or load_settings()
+    folder = Folder(settings.data_dir)
+    store, queue = folder.store(settings), open_queue(settings.queue_url)
+    n = max(settings.workers, 1)
+    pool = Pool(settings, store, folder, queue, n=n, is_embedded=False)
+    over = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: over.set())
+    pool.start()
+    over.wait()
+    pool.close()
+    store.close()
+
+
+class Jobs:
+    """The jobs of one server.
+
+    Raises:
+        ConfigurationError: the store, the queue or the data folder cannot be had.
+        MissingExtraError: what they need is not installed.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._folder = Folder(settings.data_dir)
+        self._store: Store = self._folder.store(settings)
+        self._queue = open_queue(settings.queue_url)
+        n = 0 if settings.queue_url else settings.workers
+        self._pool = Pool(settings, self._store, self._folder, self._queue, n=n, is_embedded=True)
+        self._streams = threading.BoundedSemaphore(settings.max_streams)
+        self._pool.tidy()
+        self._pool.start()
+
+    def close(self) -> None:
+        """End the workers; what they were at goes back into the queue."""
+        self._pool.close()
+        self._store.close()
+
+    def submit(self, files: Sequence[FileStorage], options: JobQuery) -> Job:
+        """Queue a job for these files.
+
+        Raises:
+            RequestError: `too_many_files`; `busy`, too many jobs wait already.
+        """
+        limit = self._settings.max_batch_files
+        if len(files) > limit:
+            message = f"A job may have at most {limit} files; {len(files)} came. Send it in parts."
+            raise RequestError("too_many_files", message)
+        if len(self._store.active()) >= self._settings.max_jobs:
+            raise busy()
+        job_id = secrets.token_hex(16)
+        try:
+            kind = _kind(files)
+            for position, file in enumerate(files):
+                self._folder.save_upload(job_id, position, cast(BinaryIO, file.stream))
+            names = [file.filename or "" for file in files]
+            self._store.add(job_id, kind, names, options.model_dump())
+        except BaseException:
+            self._folder.drop(job_id)
+            raise
+        self._queue.put(job_id)
+        self._pool.wake()
+        return self.get(job_id)
+
+    def get(self, job_id: str) -> Job:
+        """A job.
+
+        Raises:
+            RequestError: `not_found`, there is none, or its time is over.
+        """
+        job = self._store.get(job_id)
+        if job is None:
+            message = "There is no such job, or no longer: `expires_at` says how long one is kept."
+            raise RequestError("not_found", message)
+        return job
+
+    def reports(self, job: Job) -> list[dict[str, Any]]:
+        """The reports of a job so far, in the order of its files."""
+        return list(self._store.reports(job.id).values())
+
+    def newest(self, limit: int, before: float | None) -> list[tuple[Job, dict[str, int]]]:
+        """The latest jobs, each with how many of its files got each verdict.
+
+        Raises:
+            RequestError: `store_off`.
+        """
+        self._require_list()
+        jobs = self._store.newest(limit, before=before)
+        counts = self._store.verdicts(job.id for job in jobs)
+        return [(job, counts.get(job.id, {})) for job in jobs]
+
+    def delete(self, job_id: str) -> Job | None:
+        """Cancel a job that goes on, or forget one that has ended: then None.
+
+        Raises:
+            RequestError: `not_found`.
+        """
+        self.get(job_id)
+        if self._cancel(job_id):
+            return self.get(job_id)
+        self._store.delete(job_id)
+        self._folder.drop(job_id)
+        return None
+
+    def delete_all(self) -> None:
+        """Cancel what goes on, and forget every job.
+
+        Raises:
+            RequestError: `store_off`.
+        """
+        self._require_list()
+        for job_id in self._store.ids():
+            self._cancel(job_id)
+            self._store.delete(job_id)
+            self._folder.drop(job_id)
+
+    def picture(self, job_id: str, name: str) -> Path:
+        """Where a picture of a job is.
+
+        Raises:
+            RequestError: `not_found`, or its time is over.
+        """
+        path = self._folder.picture(self.get(job_id).id, name)
+        if path is None:
+            message = "There is no such picture, or no longer: they go before the results do."
+            raise RequestError("not_found", message)
+        return path
+
+    def take_stream(self) -> None:
+        """Reserve a place among those who `watch`; `leave_stream` gives it back.
+
+        Raises:
+            RequestError: `busy`, every place is taken.
+        """
+        if not self._streams.acquire(blocking=False):
+            raise busy()
+
+    def leave_stream(self) -> None:
+        self._streams.release()
+
+    def watch(
+        self, job_id: str, *, heartbeat_s: float = 10.0
+    ) -> Iterator[tuple[Job, dict[str, int]] | None]:
+        """The job and its verdicts each time it has changed, to the end; None as a sign of life."""
+        last: Job | None = None
+        told_at = time.monotonic()
+        while (job := self._store.get(job_id)) is not None:
+            if job != last:
+                yield job, self._store.verdicts([job_id]).get(job_id, {})
+                last, told_at = job, time.monotonic()
+            elif time.monotonic() - told_at > heartbeat_s:
+                yield None
+                told_at = time.monotonic()
+            if job.state.is_final:
+                return
+            time.sleep(POLL_S)
+
+    def _cancel(self, job_id: str) -> bool:
+        """Take a job from whoever has it; its worker finds out within half a second."""
+        detail = "It was cancelled on request."
+        if not self._store.end(job_id, State.CANCELLED, reason="cancelled", detail=detail):
+            return False
+        self._folder.drop_uploads(job_id)
+        return True
+
+    def _require_list(self) -> None:
+        if self._settings.store_url == "":
+            message = "Each job is at its own address only; UNMASK_STORE_URL is empty."
+            raise RequestError("store_off", message)
+
+
+def _kind(files: Sequence[FileStorage]) -> str:
+    if len(files) > 1:
+        return "batch"
+    return kind_of(cast(BinaryIO, files[0].stream)) or "image"

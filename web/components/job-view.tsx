@@ -1,0 +1,137 @@
+import { useEffect, useState } from "react";
+import { hashOf } from "@/lib/address";
+import { ApiError, endJob, type JobAnswer, type JobSummary, type ModelAnswer } from "@/lib/api";
+import type { Clip, Clips } from "@/lib/clips";
+import { follow } from "@/lib/follow";
+import { Back } from "./back";
+import { JobFiles } from "./job-files";
+import { JobProgress } from "./job-progress";
+import { Problem } from "./problem";
+import { VideoReport } from "./video-report";
+
+/** A job: how far it is, then what came of it. */
+export function JobView(props: {
+  id: string;
+  /** Which of its files is open, where it has several. */
+  file: number | null;
+  clips: Clips;
+  all: readonly Clip[];
+  card: ModelAnswer | undefined;
+}) {
+  const { id, all, clips } = props;
+  const clip = all.find(({ sending }) => sending.step === "sent" && sending.jobId === id);
+  const following = useFollowed(id);
+  const hasSeveral = (following.job?.filenames.length ?? 1) > 1;
+  return (
+    <>
+      <p className="flex flex-wrap gap-3 py-5">
+        {hasSeveral && props.file !== null ? (
+          <Back to={{ view: "job", id, file: null }} name="All files" />
+        ) : (
+          <Back to={{ view: "desk" }} name="Start page" />
+        )}
+        {all.length > 1 && <Back to={{ view: "videos" }} name={`${all.length} videos`} />}
+      </p>
+      <Content {...props} clip={clip} following={following} clips={clips} />
+    </>
+  );
+}
+
+function Content(props: {
+  id: string;
+  file: number | null;
+  clips: Clips;
+  clip: Clip | undefined;
+  card: ModelAnswer | undefined;
+  following: Following;
+}) {
+  const { id, clips, clip, card, following } = props;
+  const { job, answer, error } = following;
+  const resend =
+    clip &&
+    (() => {
+      clips.drop(clip.id);
+      clips.add([clip.file], null);
+      window.location.hash = hashOf({ view: "videos" });
+    });
+  if (error) {
+    const code = error instanceof ApiError ? error.code : "unexpected";
+    return <Problem code={code} detail={error.message} onRetry={resend} />;
+  }
+  if (!answer) {
+    return (
+      <JobProgress
+        job={job}
+        url={clip?.url}
+        isSilent={following.isSilent}
+        onCancel={() => endJob(id)}
+      />
+    );
+  }
+  if (answer.state !== "finished") {
+    return (
+      <Problem
+        name={answer.filenames.join(", ")}
+        code={answer.reason ?? "internal"}
+        detail={answer.detail}
+        onRetry={resend}
+      />
+    );
+  }
+  const result = answer.results[props.file ?? 0];
+  if (!result || (answer.filenames.length > 1 && props.file === null)) {
+    return <JobFiles job={answer} />;
+  }
+  if (result.problem) {
+    const { code, detail } = result.problem;
+    return <Problem name={result.filename} code={code} detail={detail} />;
+  }
+  if (result.kind === "image") {
+    return <JobFiles job={{ ...answer, results: [result] }} />;
+  }
+  return (
+    <VideoReport
+      key={props.file}
+      video={result}
+      url={clip?.url}
+      card={card}
+      expiresAt={answer.expires_at}
+      onFile={(file) => clips.know(file, id)}
+    />
+  );
+}
+
+interface Following {
+  job: JobSummary | null;
+  answer: JobAnswer | null;
+  isSilent: boolean;
+  error: Error | null;
+}
+
+function useFollowed(id: string): Following {
+  const [following, setFollowing] = useState<Following>({
+    job: null,
+    answer: null,
+    isSilent: false,
+    error: null,
+  });
+  useEffect(() => {
+    const controller = new AbortController();
+    follow(
+      id,
+      {
+        onChange: (job) => setFollowing((old) => ({ ...old, job, isSilent: false })),
+        onSilence: () => setFollowing((old) => ({ ...old, isSilent: true })),
+      },
+      controller.signal,
+    )
+      .then((answer) => setFollowing((old) => ({ ...old, answer })))
+      .catch((error: Error) => {
+        if (!controller.signal.aborted) {
+          setFollowing((old) => ({ ...old, error }));
+        }
+      });
+    return () => controller.abort();
+  }, [id]);
+  return following;
+}

@@ -1,0 +1,49 @@
+import { useEffect, useRef } from "react";
+import { videoAdvice } from "@/lib/video-words";
+import { Button } from "./ui/button";
+
+/** Why there is no result, and what to do. */
+export function Problem(props: {
+  name?: string;
+  code: string;
+  detail: string | null;
+  onRetry?: () => void;
+}) {
+  const { title, todo } = videoAdvice(props.code);
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => heading.current?.focus({ preventScroll: true }), []);
+  return (
+    <section aria-labelledby="problem" className="max-w-2xl">
+      <h1
+        id="problem"
+        ref={heading}
+        tabIndex={-1}
+        className="font-serif text-[2.6rem] leading-[1.05]"
+      >
+        {title}
+      </h1>
+      <p className="mt-5 text-lg leading-snug">{todo}</p>
+      <dl className="mt-6 grid grid-cols-[auto_minmax(0,1fr)] gap-x-6 gap-y-1.5 border-rule border-t pt-4 text-sm">
+        {props.name && (
+          <>
+            <dt className="text-muted">File</dt>
+            <dd className="break-words">{props.name}</dd>
+          </>
+        )}
+        {props.detail && (
+          <>
+            <dt className="text-muted">Reported</dt>
+            <dd className="break-words">{props.detail}</dd>
+          </>
+        )}
+        <dt className="text-muted">Code</dt>
+        <dd className="reading text-xs leading-5">{props.code}</dd>
+      </dl>
+      {props.onRetry && (
+        <Button className="mt-6" onClick={props.onRetry}>
+          Try again
+        </Button>
+      )}
+    </section>
+  );
+}

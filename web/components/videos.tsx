@@ -1,0 +1,154 @@
+import { useEffect } from "react";
+import { hashOf } from "@/lib/address";
+import type { ModelAnswer } from "@/lib/api";
+import type { Clip, Clips } from "@/lib/clips";
+import { bytes, count, rate } from "@/lib/format";
+import { videoAdvice } from "@/lib/video-words";
+import { Back } from "./back";
+import { Bar } from "./bar";
+import { Problem } from "./problem";
+import { Button } from "./ui/button";
+
+/** The videos of this session on their way to the server; an only one opens as soon as it is there. */
+export function Videos(props: {
+  clips: Clips;
+  all: readonly Clip[];
+  card: ModelAnswer | undefined;
+}) {
+  const { clips, all } = props;
+  const only = all.length === 1 ? all[0] : undefined;
+  const jobId = only?.sending.step === "sent" ? only.sending.jobId : null;
+  useEffect(() => {
+    if (jobId !== null) {
+      // In place of this view, so that "back" leads to what was before it.
+      window.location.replace(hashOf({ view: "job", id: jobId, file: null }));
+    }
+  }, [jobId]);
+  return (
+    <>
+      <p className="py-5">
+        <Back to={{ view: "desk" }} name="Start page" />
+      </p>
+      {only ? (
+        <One clip={only} clips={clips} />
+      ) : (
+        <section aria-labelledby="videos">
+          <h1 id="videos" className="font-serif text-[2.6rem] leading-[1.05]">
+            {all.length === 0 ? "No video in this session" : count(all.length, "video")}
+          </h1>
+          {all.length === 0 && (
+            <p className="mt-4 text-muted">
+              A reload ends what was on its way.{" "}
+              <a href={hashOf({ view: "desk" })} className="text-ink underline underline-offset-4">
+                Choose it again
+              </a>
+              .
+            </p>
+          )}
+          <ul className="mt-5">
+            {all.map((clip) => (
+              <Row key={clip.id} clip={clip} clips={clips} />
+            ))}
+          </ul>
+        </section>
+      )}
+    </>
+  );
+}
+
+function One({ clip, clips }: { clip: Clip; clips: Clips }) {
+  const { file, sending } = clip;
+  if (sending.step === "failed") {
+    const again = videoAdvice(sending.code).again;
+    return (
+      <Problem
+        name={file.name}
+        code={sending.code}
+        detail={sending.detail}
+        onRetry={again ? () => clips.retry(clip.id) : undefined}
+      />
+    );
+  }
+  return (
+    <section aria-label="Upload" className="max-w-2xl">
+      <h1 className="font-serif text-[2.6rem] leading-[1.05]">{title(clip)}</h1>
+      <div className="mt-5">
+        <Sent clip={clip} />
+      </div>
+      <p className="mt-4 break-words text-muted">
+        {file.name}, {bytes(file.size)}
+      </p>
+      <p className="mt-1 text-muted text-sm">
+        Keep this page open until the video has arrived. The server deletes it as soon as it has
+        been read.
+      </p>
+      <Button className="mt-6" onClick={() => clips.drop(clip.id)}>
+        Cancel
+      </Button>
+    </section>
+  );
+}
+
+function Row({ clip, clips }: { clip: Clip; clips: Clips }) {
+  const { file, sending } = clip;
+  return (
+    <li className="grid grid-cols-[minmax(0,1fr)_auto] items-center gap-x-4 gap-y-2 border-rule border-t py-3 text-sm">
+      {sending.step === "sent" ? (
+        <a
+          href={hashOf({ view: "job", id: sending.jobId, file: null })}
+          className="truncate underline decoration-edge underline-offset-4 hover:decoration-ink"
+        >
+          {file.name}
+        </a>
+      ) : (
+        <span className="truncate">{file.name}</span>
+      )}
+      <span className="flex gap-2">
+        {sending.step === "failed" && videoAdvice(sending.code).again && (
+          <Button aria-label={`Try again: ${file.name}`} onClick={() => clips.retry(clip.id)}>
+            Try again
+          </Button>
+        )}
+        {sending.step !== "sent" && (
+          <Button
+            aria-label={`${sending.step === "failed" ? "Remove" : "Cancel"}: ${file.name}`}
+            onClick={() => clips.drop(clip.id)}
+          >
+            {sending.step === "failed" ? "Remove" : "Cancel"}
+          </Button>
+        )}
+      </span>
+      <div className="col-span-2 text-muted">
+        {sending.step === "failed" ? (
+          videoAdvice(sending.code).title
+        ) : sending.step === "sent" ? (
+          "Arrived: open it to see its analysis"
+        ) : (
+          <>
+            <p className="mb-2">{title(clip)}</p>
+            <Sent clip={clip} />
+          </>
+        )}
+      </div>
+    </li>
+  );
+}
+
+function title({ file, sending }: Clip): string {
+  if (sending.step !== "sending") {
+    return "Waiting";
+  }
+  return sending.sent < file.size
+    ? `Sending, ${rate(sending.sent / file.size)}`
+    : "The server takes it in";
+}
+
+function Sent({ clip: { file, sending } }: { clip: Clip }) {
+  const isUnderWay = sending.step === "sending" && sending.sent < file.size;
+  return (
+    <Bar
+      label={`Sending ${file.name}`}
+      {...(isUnderWay && { value: sending.sent, max: file.size })}
+    />
+  );
+}

@@ -1,0 +1,96 @@
+"use client";
+
+import { useQuery } from "@tanstack/react-query";
+import dynamic from "next/dynamic";
+import { useEffect, useState, useSyncExternalStore } from "react";
+import { type Address, addressOf, hashOf } from "@/lib/address";
+import { getModel, startJob } from "@/lib/api";
+import { type Clip, Clips, isOnItsWay } from "@/lib/clips";
+import { count } from "@/lib/format";
+import { Desk } from "./desk";
+
+const Videos = dynamic(() => import("./videos").then(({ Videos }) => Videos), { loading: Loading });
+const JobView = dynamic(() => import("./job-view").then(({ JobView }) => JobView), {
+  loading: Loading,
+});
+const History = dynamic(() => import("./history").then(({ History }) => History), {
+  loading: Loading,
+});
+
+const NONE: readonly Clip[] = [];
+
+/** What the address names: the desk of photos, a video, or what was done before. */
+export function Workbench() {
+  const [clips] = useState(() => new Clips(startJob));
+  const all = useSyncExternalStore(clips.subscribe, clips.snapshot, () => NONE);
+  const hash = useSyncExternalStore(
+    onHashChange,
+    () => window.location.hash,
+    () => "",
+  );
+  const address = addressOf(hash);
+  const model = useQuery({ queryKey: ["model"], queryFn: ({ signal }) => getModel(signal) });
+  useWarning(all.some(isOnItsWay));
+
+  function takeVideos(files: readonly File[]) {
+    clips.add(files, model.data?.limits.max_video_bytes ?? null);
+    go({ view: "videos" });
+  }
+
+  return (
+    <>
+      {address.view === "desk" && all.length > 0 && (
+        <p className="mt-5 border border-rule px-4 py-3 text-sm">
+          <a href="#videos" className="underline decoration-edge underline-offset-4">
+            {count(all.length, "video")}
+          </a>{" "}
+          {all.some(isOnItsWay) ? "on the way to the server" : "in this session"}
+        </p>
+      )}
+      {/* The desk keeps its photos while something else is open. */}
+      <div hidden={address.view !== "desk"}>
+        <Desk onVideos={takeVideos} onPhotos={() => go({ view: "desk" })} />
+      </div>
+      {address.view === "videos" && <Videos clips={clips} all={all} card={model.data} />}
+      {address.view === "job" && (
+        <JobView
+          key={address.id}
+          id={address.id}
+          file={address.file}
+          clips={clips}
+          all={all}
+          card={model.data}
+        />
+      )}
+      {address.view === "history" && <History hasList={model.data?.limits.has_list} />}
+    </>
+  );
+}
+
+function go(address: Address) {
+  if (addressOf(window.location.hash).view !== address.view) {
+    window.location.hash = hashOf(address);
+    window.scrollTo({ top: 0 });
+  }
+}
+
+function onHashChange(listener: () => void) {
+  window.addEventListener("hashchange", listener);
+  return () => window.removeEventListener("hashchange", listener);
+}
+
+/** Ask before the page is left while a video is on its way. */
+function useWarning(isNeeded: boolean) {
+  useEffect(() => {
+    if (!isNeeded) {
+      return;
+    }
+    const warn = (event: BeforeUnloadEvent) => event.preventDefault();
+    window.addEventListener("beforeunload", warn);
+    return () => window.removeEventListener("beforeunload", warn);
+  }, [isNeeded]);
+}
+
+function Loading() {
+  return <div className="min-h-[60svh]" />;
+}

@@ -1,0 +1,20 @@
+import { describe, expect, it } from "vitest";
+import { type Address, addressOf, hashOf } from "./address";
+
+const ADDRESSES: Address[] = [
+  { view: "desk" },
+  { view: "videos" },
+  { view: "history" },
+  { view: "job", id: "00ff", file: null },
+  { view: "job", id: "00ff", file: 3 },
+];
+
+describe("addresses", () => {
+  it.each(ADDRESSES)("%j is found again", (address) => {
+    expect(addressOf(hashOf(address))).toEqual(address);
+  });
+
+  it.each(["", "#", "#main", "#job=", "#job=../x", "#job=00ff&file=-1"])("%j is the desk", (hash) =>
+    expect(addressOf(hash)).toEqual({ view: "desk" }),
+  );
+});

@@ -1,0 +1,30 @@
+/** What is open, as the address of the page has it, so that a reload finds it again. */
+
+export type Address =
+  | { view: "desk" }
+  | { view: "videos" }
+  | { view: "history" }
+  | { view: "job"; id: string; file: number | null };
+
+const JOB = /^#job=([0-9a-f]+)(?:&file=(\d+))?$/;
+
+export function addressOf(hash: string): Address {
+  const [, id, file] = JOB.exec(hash) ?? [];
+  if (id !== undefined) {
+    return { view: "job", id, file: file === undefined ? null : Number(file) };
+  }
+  return hash === "#history" || hash === "#videos"
+    ? { view: hash === "#history" ? "history" : "videos" }
+    : { view: "desk" };
+}
+
+export function hashOf(address: Address): string {
+  switch (address.view) {
+    case "desk":
+      return "#";
+    case "job":
+      return `#job=${address.id}${address.file === null ? "" : `&file=${address.file}`}`;
+    default:
+      return `#${address.view}`;
+  }
+}

@@ -1,0 +1,97 @@
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { ApiError } from "./api";
+import { Clips, isOnItsWay } from "./clips";
+
+const video = (name: string, size = 10) => new File(["x".repeat(size)], name);
+const steps = (clips: Clips) => clips.snapshot().map(({ sending }) => sending.step);
+const revoked: string[] = [];
+
+beforeEach(() => {
+  let created = 0;
+  revoked.length = 0;
+  vi.stubGlobal("URL", {
+    createObjectURL: () => `blob:${created++}`,
+    revokeObjectURL: (url: string) => revoked.push(url),
+  });
+});
+
+describe("Clips", () => {
+  it("sends one after another and tells how far each is", async () => {
+    const told: unknown[] = [];
+    let atOnce = 0;
+    const clips = new Clips(async (file, onSent) => {
+      atOnce += 1;
+      expect(atOnce).toBe(1);
+      await Promise.resolve();
+      onSent(4);
+      told.push(clips.snapshot().map(({ sending }) => sending));
+      atOnce -= 1;
+      return { id: `job of ${file.name}` };
+    });
+    clips.add([video("a"), video("b")], null);
+    await vi.waitFor(() => expect(steps(clips)).toEqual(["sent", "sent"]));
+    expect(told[0]).toEqual([{ step: "sending", sent: 4 }, { step: "waiting" }]);
+    expect(clips.snapshot()[1]?.sending).toEqual({ step: "sent", jobId: "job of b" });
+    expect(clips.snapshot().some(isOnItsWay)).toBe(false);
+  });
+
+  it("never sends a video that is too large, and takes one that just fits", async () => {
+    const start = vi.fn(async (file: File) => ({ id: file.name }));
+    const clips = new Clips(start);
+    clips.add([video("over", 11), video("fits", 10)], 10);
+    await vi.waitFor(() => expect(steps(clips)).toEqual(["failed", "sent"]));
+    expect(clips.snapshot()[0]?.sending).toMatchObject({ code: "too_large" });
+    expect(start.mock.calls.map(([file]) => file.name)).toEqual(["fits"]);
+  });
+
+  it("sends once more after a failure, however often it is told to", async () => {
+    const start = vi
+      .fn(async () => ({ id: "1" }))
+      .mockRejectedValueOnce(new ApiError("unreachable", "Gone."));
+    const clips = new Clips(start);
+    clips.add([video("a")], null);
+    await vi.waitFor(() => expect(steps(clips)).toEqual(["failed"]));
+    const id = clips.snapshot()[0]?.id as number;
+    clips.retry(id);
+    clips.retry(id);
+    await vi.waitFor(() => expect(steps(clips)).toEqual(["sent"]));
+    clips.retry(id);
+    expect(start).toHaveBeenCalledTimes(2);
+  });
+
+  it("waits as long as a busy server asks, and gives up in the end", async () => {
+    const waits: number[] = [];
+    const start = vi.fn(async () => {
+      throw new ApiError("busy", "Later.", 3);
+    });
+    const clips = new Clips(start, async (ms) => {
+      waits.push(ms);
+    });
+    clips.add([video("a")], null);
+    await vi.waitFor(() => expect(steps(clips)).toEqual(["failed"]));
+    expect(waits).toEqual([3000, 3000, 3000, 3000]);
+  });
+
+  it("stops what is being sent when it is dropped, and goes on with the next", async () => {
+    const clips = new Clips((file, _, signal) =>
+      file.name === "b"
+        ? Promise.resolve({ id: "b" })
+        : new Promise((__, reject) => {
+            signal.onabort = () => reject(new DOMException("Stopped.", "AbortError"));
+          }),
+    );
+    clips.add([video("a"), video("b")], null);
+    clips.drop(clips.snapshot()[0]?.id as number);
+    await vi.waitFor(() => expect(steps(clips)).toEqual(["sent"]));
+    expect(clips.snapshot()[0]?.file.name).toBe("b");
+    expect(revoked).toEqual(["blob:0"]);
+  });
+
+  it("knows the file of a job that was chosen again", () => {
+    const start = vi.fn(async () => ({ id: "1" }));
+    const clips = new Clips(start);
+    clips.know(video("again"), "77");
+    expect(clips.snapshot()[0]?.sending).toEqual({ step: "sent", jobId: "77" });
+    expect(start).not.toHaveBeenCalled();
+  });
+});

@@ -1,0 +1,99 @@
+import { describe, expect, it } from "vitest";
+import type { JobSummary, JobVideo, TrackAnswer } from "./api";
+import { coverage, finding, outcomeOf, videoAdvice } from "./video-words";
+
+function track(values: Partial<TrackAnswer>): TrackAnswer {
+  return {
+    verdict: "likely_real",
+    reason: null,
+    n_scored: 12,
+    intervals: [],
+    ...values,
+  } as TrackAnswer;
+}
+
+function video(values: Partial<JobVideo>): JobVideo {
+  return {
+    verdict: "likely_real",
+    reason: null,
+    headline_track: 0,
+    tracks: [],
+    ...values,
+  } as JobVideo;
+}
+
+describe("finding", () => {
+  it("names who looks manipulated, and when", () => {
+    const intervals = [
+      { start_s: 2, end_s: 4.5, p_fake: 0.9 },
+      { start_s: 61, end_s: 62, p_fake: 0.8 },
+    ];
+    const tracks = [track({}), track({ verdict: "likely_fake", intervals })];
+    const text = finding(video({ verdict: "likely_fake", headline_track: 1, tracks }));
+    expect(text).toContain("Person 2 looks manipulated from 0:02.0 to 0:04.5, from 1:01.0 to");
+    expect(text).toContain("12 frames");
+  });
+
+  it("counts stretches beyond the third", () => {
+    const intervals = [1, 3, 5, 7, 9].map((at) => ({ start_s: at, end_s: at + 1, p_fake: 0.9 }));
+    const tracks = [track({ verdict: "likely_fake", intervals })];
+    expect(finding(video({ verdict: "likely_fake", tracks }))).toContain("and 2 more stretches.");
+  });
+
+  it("says of a video without faces that there were none, and nothing of a score", () => {
+    const text = finding(
+      video({ verdict: "not_analysed", reason: "no_face", headline_track: null }),
+    );
+    expect(text).toContain("No face was found in any frame");
+  });
+
+  it("gives the reason of who is unclear", () => {
+    const tracks = [track({ verdict: "inconclusive", reason: "few_frames" })];
+    expect(finding(video({ verdict: "inconclusive", tracks }))).toContain("Too few frames");
+  });
+});
+
+describe("coverage", () => {
+  it("says how much was looked at and what was left out", () => {
+    const found = {
+      duration_s: 60,
+      analysed_share: 0.497,
+      sampled: 30,
+      decoded: 30,
+      with_face: 28,
+      scored: 27,
+      rejected: { no_face: 2, blurred: 1, face_too_small: 0 },
+    };
+    const text = coverage({ coverage: found });
+    expect(text).toContain("30 frames of 1:00.0 looked at, 27 of them scored");
+    expect(text).toContain("(2 without a face, 1 too blurred)");
+    expect(text).toMatch(/50.%/u);
+    expect(coverage({ coverage: null })).toBe("");
+  });
+});
+
+describe("outcomeOf", () => {
+  const job = (state: JobSummary["state"], verdicts: JobSummary["verdicts"] = {}) =>
+    outcomeOf({ state, verdicts });
+
+  it("is the worst verdict of a job that has ended well", () => {
+    expect(job("finished", { likely_real: 3, inconclusive: 1 })).toBe("inconclusive");
+    expect(job("finished", { likely_real: 3, likely_fake: 1 })).toBe("likely_fake");
+    expect(job("finished")).toBe("not_analysed");
+  });
+
+  it("is the state of any other, whatever was found so far", () => {
+    expect(job("running", { likely_fake: 1 })).toBe("going_on");
+    expect(job("queued")).toBe("going_on");
+    expect(job("failed", { likely_real: 1 })).toBe("failed");
+    expect(job("cancelled")).toBe("cancelled");
+  });
+});
+
+describe("videoAdvice", () => {
+  it("speaks of videos where it can, and always says something", () => {
+    expect(videoAdvice("too_large").title).toContain("video");
+    expect(videoAdvice("busy").title).toContain("busy");
+    expect(videoAdvice("never heard of").todo).not.toBe("");
+  });
+});

@@ -1,0 +1,123 @@
+/** What is said of videos and jobs. */
+
+import type { JobSummary, JobVideo, Reason, TrackAnswer, Verdict } from "./api";
+import { clock, count, rate } from "./format";
+import { type Advice, advice, REASONS, VERDICT_ORDER } from "./verdict";
+
+/** Why a frame or a person was left out, after a number. */
+const LEFT_OUT: Partial<Record<Reason, string>> = {
+  no_face: "without a face",
+  face_too_small: "with a face too small",
+  blurred: "too blurred",
+  extreme_pose: "with a face turned too far",
+  truncated: "with a face cut off",
+  undecodable: "damaged",
+  timed_out: "left when the time ran out",
+};
+
+const OF_VIDEOS: Partial<Record<Reason, string>> = {
+  no_face:
+    "No face was found in any frame that was looked at. Unmask judges faces and nothing else.",
+  few_frames:
+    "Too few frames of this person could be analysed to flag anybody: one frame may be wrong.",
+  some_faces_not_analysed: "Some people could not be analysed; the finding covers the others.",
+};
+
+export function reasonOf(reason: Reason): string {
+  return OF_VIDEOS[reason] ?? REASONS[reason];
+}
+
+/** What the verdict on the video rests on. */
+export function finding(video: JobVideo): string {
+  const track = video.headline_track === null ? undefined : video.tracks[video.headline_track];
+  if (video.headline_track === null || !track) {
+    return video.reason ? reasonOf(video.reason) : "No reason was given.";
+  }
+  const who = video.tracks.length === 1 ? "The person" : `Person ${video.headline_track + 1}`;
+  switch (video.verdict) {
+    case "likely_fake":
+      return `${who} looks manipulated${when(track)}. The evidence of ${frames(track)} is above the line from which Unmask flags somebody.`;
+    case "inconclusive":
+      return `Nobody was flagged, but not all is clear. ${who}: ${reasonOf(track.reason ?? "between_thresholds")}`;
+    default:
+      return `Nobody was flagged: over ${frames(track)}, the evidence against ${video.tracks.length === 1 ? "the person" : `person ${video.headline_track + 1}, the strongest,`} stays below the line under which Unmask calls somebody genuine.`;
+  }
+}
+
+function frames({ n_scored }: TrackAnswer): string {
+  return count(n_scored, "frame");
+}
+
+function when({ intervals }: TrackAnswer): string {
+  const spans = intervals.map(({ start_s, end_s }) => `from ${clock(start_s)} to ${clock(end_s)}`);
+  const shown = spans.slice(0, 3).join(", ");
+  const rest = spans.length - 3;
+  return (
+    shown && ` ${shown}${rest > 0 ? ` and ${count(rest, "more stretch", "more stretches")}` : ""}`
+  );
+}
+
+/** How much of the video the finding rests on. */
+export function coverage({ coverage: found }: Pick<JobVideo, "coverage">): string {
+  if (!found) {
+    return "";
+  }
+  const left = Object.entries(found.rejected)
+    .filter(([, n]) => n > 0)
+    .map(([reason, n]) => `${n} ${LEFT_OUT[reason as Reason] ?? reason.replaceAll("_", " ")}`);
+  const rejected = left.length > 0 ? ` (${left.join(", ")})` : "";
+  return `${count(found.sampled, "frame")} of ${clock(found.duration_s)} looked at, ${found.scored} of them scored${rejected}. The scored frames speak for ${rate(found.analysed_share)} of the time: half a second before and after each.`;
+}
+
+/** The worst verdict of a job that has ended well, else the state it is in. */
+export type Outcome = Verdict | "going_on" | "failed" | "cancelled";
+
+export function outcomeOf({ state, verdicts }: Pick<JobSummary, "state" | "verdicts">): Outcome {
+  if (state === "finished") {
+    return VERDICT_ORDER.find((verdict) => verdicts[verdict]) ?? "not_analysed";
+  }
+  return state === "failed" || state === "cancelled" ? state : "going_on";
+}
+
+const VIDEO_PROBLEMS = new Map<string, Advice>(
+  Object.entries({
+    too_large: {
+      title: "This video is too large",
+      todo: "Cut it to the part in question without encoding it again, or ask whoever runs this server to raise its limit.",
+    },
+    unsupported_format: {
+      title: "This format cannot be read",
+      todo: "Use the original video as MP4, MOV, AVI, MKV or WebM. A recording of a screen wipes out traces.",
+    },
+    undecodable: {
+      title: "This file is damaged or no video",
+      todo: "Open it in a player to check it, or fetch it again from its source.",
+    },
+    missing_field: { title: "No file arrived", todo: "Choose the video again." },
+    unreachable: {
+      title: "The server did not answer",
+      todo: "Check that Unmask is still running and that you are connected, then send it again.",
+      again: true,
+    },
+    not_found: {
+      title: "This result is no longer kept",
+      todo: "Results are kept for a limited time, and can be deleted. Send the file again to have it analysed.",
+    },
+    cancelled: {
+      title: "The analysis was cancelled",
+      todo: "Nothing of it was kept. Send the file again to have it analysed.",
+    },
+    worker_died: {
+      title: "The analysis broke off",
+      todo: "The process that worked on it ended, and the file may be why. If it happens again, tell whoever runs this server.",
+    },
+    internal: {
+      title: "Unmask failed on this file",
+      todo: "Send it again. If it happens again, tell whoever runs this server: the cause is in its log.",
+    },
+  }),
+);
+
+export function videoAdvice(code: string): Advice {
+  return VIDEO_PROBLEMS.get(code) ?? advice(code);
+}
