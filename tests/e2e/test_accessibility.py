@@ -86,6 +86,7 @@ def test_axe_finds_nothing_on_videos(
     page.get_by_role("heading", name="no longer kept").wait_for()
     assert findings(page) == []
     page.goto(f"{server}/#videos")
+    page.reload()
     page.get_by_role("heading", name="No video in this session").wait_for()
     assert findings(page) == []
 
@@ -96,9 +97,9 @@ def test_axe_finds_nothing_while_a_video_is_on_its_way(
 ) -> None:
     page = open_page(color_scheme=scheme)
     held: list[Route] = []
-    page.route("**/api/jobs?*", held.append)
+    page.route("**/api/jobs?*", lambda route: held.append(route))
     page.locator("input[type=file]").first.set_input_files(clips["nobody"])
-    page.get_by_role("heading", name="The server takes it in").wait_for()
+    page.get_by_role("heading", name="Sending").wait_for()
     assert findings(page) == []
     page.route("**/api/jobs/**", lambda route: route.abort())
     held[0].continue_()
