@@ -64,6 +64,12 @@ def serving(port: int, log: Path, **settings: str) -> Iterator[str]:
         process.wait(timeout=30)
 
 
+@pytest.fixture
+def port() -> int:
+    """One that nobody listens on."""
+    return free_port()
+
+
 @pytest.fixture(scope="session")
 def launch() -> Callable[..., Any]:
     """`serving`, for a test that needs a server with settings of its own."""

@@ -7,11 +7,12 @@ import math
 import re
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from unmask.detector import Detector
 
@@ -185,7 +186,7 @@ def test_a_video_that_is_reopened_can_be_chosen_again(
     reopened.on("request", lambda request: sent.append(request.method))
     reopened.get_by_label("Choose the video again").set_input_files(clips["two-people"])
     expect(reopened.locator("video")).to_be_visible()
-    reopened.wait_for_function("document.querySelector('video').readyState >= 2")
+    reopened.wait_for_function("() => document.querySelector('video').readyState >= 2")
     assert "POST" not in sent
 
 
@@ -207,29 +208,33 @@ def test_a_job_can_be_cancelled(page: Page, server: str, clips: dict[str, Path])
 
 
 def test_an_upload_tells_how_far_it_is_and_outlives_a_server_that_is_gone(
-    page: Page, server: str, clips: dict[str, Path], tmp_path: Path
+    open_page: Callable[..., Page],
+    launch: Callable[..., Any],
+    port: int,
+    clips: dict[str, Path],
+    tmp_path: Path,
 ) -> None:
     slow = tmp_path / "slow.mp4"
     # Bytes after the last box of an MP4 change nothing but its size.
-    padding = b"\0\0\0\0free" + bytes(1_000_000)
-    slow.write_bytes(clips["one-person"].read_bytes() + padding)
-    before = n_jobs(server)
-    network = page.context.new_cdp_session(page)
-    network.send("Network.enable")
-    conditions = {"offline": False, "latency": 0, "downloadThroughput": -1}
-    network.send("Network.emulateNetworkConditions", {**conditions, "uploadThroughput": 100_000})
-    send(page, slow)
-    expect(heading(page)).to_have_text(re.compile(r"Sending, [1-9]"))
-    network.send(
-        "Network.emulateNetworkConditions",
-        {**conditions, "offline": True, "uploadThroughput": -1},
-    )
+    padding = bytes(8_000_000)
+    box = (8 + len(padding)).to_bytes(4) + b"free" + padding
+    slow.write_bytes(clips["one-person"].read_bytes() + box)
+    settings = {"UNMASK_DATA_DIR": str(tmp_path / "data")}
+    with launch(port, tmp_path / "first.log", **settings) as address:
+        page = open_page(at=address)
+        network = page.context.new_cdp_session(page)
+        network.send("Network.enable")
+        speed = {"offline": False, "latency": 0, "downloadThroughput": -1}
+        network.send("Network.emulateNetworkConditions", {**speed, "uploadThroughput": 100_000})
+        send(page, slow)
+        expect(heading(page)).to_have_text(re.compile(r"Sending, [1-9]"))
     expect(heading(page)).to_have_text("The server did not answer")
-    assert n_jobs(server) == before
-    network.send("Network.emulateNetworkConditions", {**conditions, "uploadThroughput": -1})
-    page.get_by_role("button", name="Try again").dblclick()
-    expect(page.get_by_role("slider")).to_be_visible()
-    assert n_jobs(server) == before + 1
+    network.send("Network.emulateNetworkConditions", {**speed, "uploadThroughput": -1})
+    with launch(port, tmp_path / "second.log", **settings) as address:
+        assert n_jobs(address) == 0
+        page.get_by_role("button", name="Try again").dblclick()
+        expect(page.get_by_role("slider", name="Moments of Person 1")).to_be_visible()
+        assert n_jobs(address) == 1
 
 
 def test_a_server_that_falls_silent_is_asked_again(
@@ -247,7 +252,24 @@ def test_a_job_is_followed_by_asking_where_events_do_not_come(
 ) -> None:
     page.route("**/events", lambda route: route.abort())
     send(page, clips["one-person"])
-    expect(page.get_by_role("slider")).to_be_visible()
+    expect(page.get_by_role("slider", name="Moments of Person 1")).to_be_visible()
+
+
+def test_a_part_of_the_page_that_does_not_arrive_is_told(
+    chromium: Browser, server: str, judged: dict[str, Any]
+) -> None:
+    with closing(chromium.new_context()) as context:
+        page = context.new_page()
+        page.goto(server)
+        expect(page.get_by_text("up to", exact=False).first).to_be_visible()
+        page.route("**/_next/static/chunks/**", lambda route: route.abort())
+        page.get_by_role("link", name="History").click()
+        expect(heading(page)).to_have_text("This page broke off")
+        page.unroute("**/_next/static/chunks/**")
+        page.get_by_role("button", name="Load again").click()
+        expect(heading(page)).to_have_text("History")
+        expect(page.get_by_role("list", name="Results")).to_be_visible()
+    assert judged["state"] == "finished"
 
 
 def test_a_job_that_is_gone_is_told(page: Page, server: str) -> None:
@@ -315,7 +337,7 @@ def test_a_server_without_a_store_judges_videos_too(
 ) -> None:
     page = open_page(at=storeless_server)
     send(page, clips["one-person"])
-    expect(page.get_by_role("slider")).to_be_visible()
+    expect(page.get_by_role("slider", name="Moments of Person 1")).to_be_visible()
     page.get_by_role("link", name="History").click()
     expect(page.get_by_text("This server keeps no list of results")).to_be_visible()
     expect(page.get_by_role("button", name="Delete all")).to_have_count(0)

@@ -9,10 +9,9 @@ import { type Clip, Clips, isOnItsWay } from "@/lib/clips";
 import { count } from "@/lib/format";
 import { Desk } from "./desk";
 
+const loadJobView = () => import("./job-view").then(({ JobView }) => JobView);
 const Videos = dynamic(() => import("./videos").then(({ Videos }) => Videos), { loading: Loading });
-const JobView = dynamic(() => import("./job-view").then(({ JobView }) => JobView), {
-  loading: Loading,
-});
+const JobView = dynamic(loadJobView, { loading: Loading });
 const History = dynamic(() => import("./history").then(({ History }) => History), {
   loading: Loading,
 });
@@ -33,6 +32,8 @@ export function Workbench() {
   useWarning(all.some(isOnItsWay));
 
   function takeVideos(files: readonly File[]) {
+    // Now, while the server is there: it may not be when the video has arrived.
+    loadJobView().catch(() => {});
     clips.add(files, model.data?.limits.max_video_bytes ?? null);
     go({ view: "videos" });
   }
