@@ -836,6 +836,11 @@ export interface components {
       contributions: {
         [key: string]: number;
       } | null;
+      /**
+       * Spectrum
+       * @description Mean log power of the face in 16 bands of equal width, from 0 to 0.5 cycles per pixel of its aligned crop; natural logarithm. Null where not analysed.
+       */
+      spectrum: number[] | null;
       heatmap: components["schemas"]["HeatmapAnswer"] | null;
       /**
        * Track
