@@ -6,7 +6,7 @@ PAGE := $(shell find web examples docs/results -type f -not -path '*/node_module
 	-not -path '*/out/*' -not -path '*/public/*' 2>/dev/null)
 export NEXT_TELEMETRY_DISABLED := 1
 
-.PHONY: serve test lint types figures screenshots ablation clean
+.PHONY: serve test bench lint types figures screenshots ablation clean
 
 serve: .venv/core  ## the page and the API at http://127.0.0.1:5000
 	$(BIN)/unmask serve
@@ -14,6 +14,10 @@ serve: .venv/core  ## the page and the API at http://127.0.0.1:5000
 test: lint  ## everything that checks the project
 	$(BIN)/pytest
 	$(NPM) test
+
+bench: .venv/dev .venv-reference  ## measure speed and memory on a quiet machine: half an hour
+	$(BIN)/pip install --quiet 'matplotlib>=3.9'
+	$(BIN)/python -m benchmarks
 
 lint: .venv/dev web/node_modules
 	$(BIN)/ruff check
@@ -51,9 +55,14 @@ screenshots: .venv/dev  ## rewrite docs/images from the shipped examples, in a r
 	$(BIN)/pip install --quiet --editable '.[dev,heic]'
 	touch $@
 
+.venv-reference: benchmarks/reference/requirements.txt
+	$(PYTHON) -m venv $@
+	$@/bin/pip install --quiet --requirement $<
+	touch $@
+
 web/node_modules: web/package-lock.json | .venv/dev
 	$(NPM) ci
 	touch $@
 
 clean:
-	rm -rf .venv web/node_modules web/.next web/out src/unmask/server/static
+	rm -rf .venv .venv-reference web/node_modules web/.next web/out src/unmask/server/static

@@ -169,7 +169,7 @@ def test_many_photos_come_in_pages_and_any_order(
         file.write_bytes(b"no picture")
     files.append(photos["no-face"])
     choose(page, *files)
-    expect(page.get_by_text("61 of 61 done")).to_be_visible()
+    expect(page.get_by_text("61 of 61 done")).to_be_visible(timeout=300_000)
     rows = page.get_by_role("table").get_by_role("row")
     expect(rows).to_have_count(51)
     pages = page.get_by_role("navigation", name="Pages")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -58,7 +59,7 @@ def percent(fraction: float) -> str:
 
 
 def clock(time_s: float) -> str:
-    minutes, tenths = divmod(round(10 * time_s), 600)
+    minutes, tenths = divmod(math.floor(10 * time_s + 0.5), 600)
     return f"{minutes}:{tenths / 10:04.1f}"
 
 
@@ -263,20 +264,20 @@ def test_a_video_over_the_limit_is_never_sent(page: Page, clips: dict[str, Path]
 
 
 @pytest.mark.parametrize(
-    ("clip", "title", "code"),
+    ("name", "title", "code"),
     [
         ("text", "This format cannot be read", "unsupported_format"),
         ("half", "This file is damaged or no video", "undecodable"),
     ],
 )
 def test_what_is_no_video_is_told(
-    page: Page, clips: dict[str, Path], clip: str, title: str, code: str
+    page: Page, clips: dict[str, Path], name: str, title: str, code: str
 ) -> None:
-    send(page, clips[clip])
+    send(page, clips[name])
     expect(heading(page)).to_have_text(title)
     problem = page.get_by_role("region", name=title)
     expect(problem).to_contain_text(code)
-    expect(problem).to_contain_text(clips[clip].name)
+    expect(problem).to_contain_text(clips[name].name)
 
 
 def test_a_video_without_a_face_gets_no_probability(page: Page, clips: dict[str, Path]) -> None:

@@ -42,7 +42,7 @@ export default function RootLayout({ children }: { children: ReactNode }) {
         </a>
         <Providers>
           <Header />
-          <main id="main" className="mx-auto w-full max-w-6xl grow px-4 pb-20 sm:px-6">
+          <main id="main" className="mx-auto w-full max-w-6xl grow px-4 pb-20 sm:px-6 print:pt-5">
             {children}
           </main>
           <Footer />

@@ -1,0 +1,1 @@
+"""How fast Unmask is, each figure beside a reference of the same run: `python -m benchmarks`."""

@@ -1,0 +1,55 @@
+"""Interleaved timing: what is compared is measured in turn, so that a slow moment hits all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+Figures = dict[str, Any]
+"""What a subject returns: JSON."""
+
+
+def interleaved(
+    subjects: Mapping[str, Callable[[], object]], *, repeats: int, warm_up: int = 2
+) -> dict[str, list[float]]:
+    """Milliseconds of each subject's repeats, taken in turn after `warm_up` unmeasured rounds."""
+    times: dict[str, list[float]] = {name: [] for name in subjects}
+    for i in range(-warm_up, repeats):
+        for name, subject in subjects.items():
+            started = perf_counter()
+            subject()
+            elapsed_ms = (perf_counter() - started) * 1000
+            if i >= 0:
+                times[name].append(elapsed_ms)
+    return times
+
+
+def spread(times_ms: list[float]) -> Figures:
+    """The median, the quartiles that half of the repeats lie between, the least, their number."""
+    low, median, high = np.percentile(times_ms, [25, 50, 75])
+    return {
+        "median_ms": round(float(median), 3),
+        "quartiles_ms": [round(float(low), 3), round(float(high), 3)],
+        "least_ms": round(min(times_ms), 3),
+        "repeats": len(times_ms),
+    }
+
+
+def spreads(times: Mapping[str, list[float]]) -> Figures:
+    return {name: spread(one) for name, one in times.items()}
+
+
+def ratio(times: Mapping[str, list[float]], over: str, under: str) -> Figures:
+    """How many times longer `over` takes than `under`, by the medians, with its quartiles.
+
+    The quartiles are of the ratios of each round.
+    """
+    rounds = np.divide(times[over], times[under])
+    low, high = np.percentile(rounds, [25, 75])
+    return {
+        "ratio": round(float(np.median(times[over]) / np.median(times[under])), 3),
+        "quartiles": [round(float(low), 3), round(float(high), 3)],
+    }

@@ -1,0 +1,55 @@
+"""A clip of ten seconds, 1280 x 720 px at 25 frames a second, from its bytes to the report."""
+
+from __future__ import annotations
+
+import io
+from fractions import Fraction
+
+import av
+import numpy as np
+import PIL.Image
+
+from benchmarks.measure import Figures, interleaved, spreads
+from benchmarks.subjects import ASTRONAUT, bare_network, detector
+
+FPS = 25
+
+
+def clip(seconds: float, width: int = 1280, height: int = 720) -> bytes:
+    """H.264 in MP4: the example's face moves across a grey picture."""
+    side = min(width, height)
+    with PIL.Image.open(ASTRONAUT) as portrait:
+        face = np.asarray(portrait.convert("RGB").resize((side, side)))
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=FPS, options={"preset": "ultrafast"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, FPS)
+        for i in range(round(seconds * FPS)):
+            pixels = np.full((height, width, 3), 127, np.uint8)
+            x = round((width - side) * (1 - abs(1 - i / FPS % 10 / 5)))
+            pixels[:side, x : x + side] = face
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode(None))
+    return file.getvalue()
+
+
+def measure(repeats: int) -> Figures:
+    data, judge, network = clip(10), detector(), bare_network()
+    report = judge.video(data)
+    assert report.coverage is not None
+    times = interleaved(
+        {"bare network": network, "clip": lambda: judge.video(data)},
+        repeats=max(3, repeats // 4),
+        warm_up=1,
+    )
+    medians = spreads(times)
+    n_faces = sum(len(frame.faces) for frame in report.frames)
+    floor_ms = n_faces * medians["bare network"]["median_ms"]
+    return {
+        "times": medians,
+        "frames_sampled": report.coverage.sampled,
+        "faces_scored": n_faces,
+        "stages_ms": dict(report.timings_ms),
+        "clip_over_network_of_its_faces": round(medians["clip"]["median_ms"] / floor_ms, 3),
+    }

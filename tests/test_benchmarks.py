@@ -1,0 +1,63 @@
+"""The benchmarks measure what they say, and the document shows what they measured."""
+
+from __future__ import annotations
+
+import io
+import time
+from pathlib import Path
+
+import PIL.Image
+import pytest
+
+from benchmarks.measure import interleaved, ratio, spread
+from benchmarks.subjects import crowd, photo
+from benchmarks.tables import MARKER, TABLES, render
+
+DOCUMENT = Path(__file__).parents[1] / "docs" / "performance.md"
+
+
+def test_the_document_shows_the_results_files() -> None:
+    text = DOCUMENT.read_text("utf-8")
+    assert render(text) == text, "run python -m benchmarks.tables"
+
+
+def test_every_table_stands_in_the_document() -> None:
+    text = DOCUMENT.read_text("utf-8")
+    assert {name for _, name, _, _ in MARKER.findall(text)} == set(TABLES)
+
+
+def test_without_results_the_document_says_so(tmp_path: Path) -> None:
+    text = "<!-- benchmark:image -->\nold figures\n<!-- /benchmark -->"
+    assert "Not measured." in render(text, tmp_path)
+    assert "old figures" not in render(text, tmp_path)
+
+
+def test_subjects_are_taken_in_turn() -> None:
+    order: list[str] = []
+    times = interleaved(
+        {name: lambda name=name: order.append(name) for name in "ab"}, repeats=3, warm_up=1
+    )
+    assert "".join(order) == "abababab"
+    assert [len(one) for one in times.values()] == [3, 3]
+
+
+def test_a_pause_takes_as_long_as_it_takes() -> None:
+    [pause] = interleaved({"pause": lambda: time.sleep(0.02)}, repeats=2, warm_up=0).values()
+    assert min(pause) >= 20
+
+
+def test_spread_and_ratio_are_of_medians() -> None:
+    times = {"slow": [20.0, 40.0, 900.0], "fast": [10.0, 10.0, 10.0]}
+    assert spread(times["slow"])["median_ms"] == 40
+    assert spread(times["slow"])["least_ms"] == 20
+    assert ratio(times, "slow", "fast")["ratio"] == pytest.approx(4)
+
+
+def test_a_photo_has_the_pixels_it_is_asked_for() -> None:
+    with PIL.Image.open(io.BytesIO(photo(1))) as image:
+        assert image.width * image.height == pytest.approx(1e6, rel=0.01)
+        assert image.width / image.height == pytest.approx(4 / 3, rel=0.01)
+
+
+def test_a_crowd_has_as_many_faces_as_it_is_asked_for(detector: object) -> None:
+    assert len(detector.image(crowd(3), heatmaps=False).faces) == 3  # type: ignore[attr-defined]

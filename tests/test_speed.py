@@ -1,0 +1,103 @@
+"""Costs as ratios to the bare network of the same run: a slow or busy machine is no failure.
+
+Everything runs on one thread and its own processor time is taken, the least of several rounds.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+from time import thread_time
+
+import numpy as np
+import onnxruntime
+import PIL.Image
+import pytest
+
+from unmask.alignment import align
+from unmask.detector import Detector
+from unmask.faces import FaceDetector
+from unmask.heatmap import overlay
+from unmask.media import read
+from unmask.network import SHIPPED, Network
+from unmask.spectrum import describe
+from unmask.types import Heatmap, Image
+
+ASTRONAUT = Path(__file__).parents[1] / "examples" / "astronaut.jpg"
+
+
+def least(*subjects: Callable[[], object], rounds: int = 5) -> list[float]:
+    """The least processor time of each subject, in seconds, after one round that is not counted."""
+    times = np.full((rounds + 1, len(subjects)), np.inf)
+    for row in times:
+        for i, subject in enumerate(subjects):
+            started = thread_time()
+            subject()
+            row[i] = thread_time() - started
+    return [float(one) for one in times[1:].min(axis=0)]
+
+
+@pytest.fixture(scope="module")
+def bare_network() -> Callable[[], object]:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    path = str(files("unmask.weights").joinpath(SHIPPED))
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    crop, _ = Network(threads=1).golden()[0]
+    feed = {"crops": crop[None], "spectra": describe(crop).vector[None]}
+    return lambda: session.run(None, feed)
+
+
+@pytest.fixture(scope="module")
+def portrait() -> Image:
+    return read(ASTRONAUT).pixels
+
+
+def test_a_photo_costs_little_more_than_the_network(bare_network: Callable[[], object]) -> None:
+    one, data = Detector(threads=1), ASTRONAUT.read_bytes()
+    whole, network = least(lambda: one.image(data), bare_network)
+    assert whole < 1.7 * network
+
+
+def test_each_stage_is_a_small_part_of_the_network(
+    bare_network: Callable[[], object], portrait: Image
+) -> None:
+    finder = FaceDetector(threads=1)
+    [face] = finder.detect(portrait)
+    crop = align(portrait, face, size=224, margin=1.3)
+    full = Heatmap(np.linspace(0, 1, 49, dtype=np.float32).reshape(7, 7), crop.affine, 224)
+    network, faces, alignment, spectrum, drawing = least(
+        bare_network,
+        lambda: finder.detect(portrait),
+        lambda: align(portrait, face, size=224, margin=1.3),
+        lambda: describe(crop),
+        lambda: overlay(portrait, [full]),
+    )
+    assert faces < 0.4 * network
+    assert alignment < 0.1 * network
+    assert spectrum < 0.05 * network
+    assert drawing < 0.05 * network
+
+
+def test_finding_faces_grows_with_the_pixels_and_no_faster() -> None:
+    finder = FaceDetector(threads=1)
+    with PIL.Image.open(ASTRONAUT) as portrait:
+        small, large = (np.asarray(portrait.resize((side, side))) for side in (600, 1800))
+    one, nine = least(lambda: finder.detect(small), lambda: finder.detect(large), rounds=3)
+    assert nine < 1.7 * 9 * one
+
+
+def test_decoding_a_large_photo_is_most_of_reading_it(portrait: Image) -> None:
+    """What comes after Pillow's decoder, the array among it, costs less than the decoder."""
+    file = io.BytesIO()
+    PIL.Image.fromarray(portrait).resize((3600, 3600)).save(file, "JPEG", quality=90)
+    data = file.getvalue()
+
+    def decode() -> None:
+        with PIL.Image.open(io.BytesIO(data)) as image:
+            image.load()
+
+    reading, decoding = least(lambda: read(data), decode, rounds=3)
+    assert reading < 2.2 * decoding
