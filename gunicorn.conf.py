@@ -1,13 +1,13 @@
 """How gunicorn serves Unmask: `gunicorn` without arguments, at 0.0.0.0:$PORT."""
 
-from unmask.server import n_threads
+# Nothing more: onnxruntime must not be loaded before gunicorn forks, or its workers end in a crash.
 from unmask.settings import load_settings
 
 wsgi_app = "unmask.server:create_app()"
 # One process holds one model in memory; the network uses every core by itself.
 workers = 1
 worker_class = "gthread"
-threads = n_threads(load_settings())
+threads = load_settings().n_server_threads
 # Of the process, not of a request: it stops a worker that hangs.
 timeout = 120
 # Nobody steers it from outside, and its socket would need a writable home.

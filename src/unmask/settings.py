@@ -83,6 +83,15 @@ class Settings(BaseSettings):
     )
     log_file_names: bool = Field(False, description="write the names of uploaded files to the log")
 
+    @property
+    def n_server_threads(self) -> int:
+        """How many threads a server needs: one per place in line or stream, and some always free.
+
+        With fewer, requests would wait where nobody can tell them to come back later, and /health
+        behind them.
+        """
+        return self.max_concurrent + self.max_queued + self.max_streams + 4
+
 
 def load_settings(**overrides: object) -> Settings:
     """Read the environment.

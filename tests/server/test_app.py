@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 
 from unmask.errors import ConfigurationError, ModelError
-from unmask.server import create_app, n_threads, serve
+from unmask.server import create_app, serve
 from unmask.settings import Settings
 
 SOURCES = Path(__file__).parents[2] / "src"
@@ -80,7 +80,7 @@ def test_weights_that_cannot_be_trusted_stop_the_start(tmp_path):
 
 def test_there_is_a_thread_for_every_place_and_one_for_health():
     settings = Settings(max_concurrent=3, max_queued=5)
-    assert n_threads(settings) > 3 + 5
+    assert settings.n_server_threads > 3 + 5
 
 
 @pytest.mark.parametrize("path", ["/", "/health", "/api/docs", "/api/nothing", "/openapi.json"])

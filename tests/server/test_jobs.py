@@ -231,17 +231,22 @@ def test_a_worker_that_dies_fails_its_job_and_is_replaced(
     assert ended(submit(client, landscape)).state is State.FINISHED
 
 
+@pytest.mark.parametrize("command", ["unmask serve --port {}", "gunicorn --bind 127.0.0.1:{}"])
 def test_a_server_told_to_end_hands_its_job_back_and_leaves_nobody(
-    tmp_path, landscape, wait_for, wait_for_reader
+    command, tmp_path, landscape, wait_for, wait_for_reader
 ):
     _, pipe = put_job_that_hangs(tmp_path, landscape)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = probe.getsockname()
-    server = subprocess.Popen(
-        [sys.executable, "-m", "unmask", "serve", "--port", str(address[1])],
-        env=environment(UNMASK_DATA_DIR=str(tmp_path)),
-    )
+    log = tmp_path / "server.log"
+    with log.open("wb") as file:
+        server = subprocess.Popen(
+            [sys.executable, "-m", *command.format(address[1]).split()],
+            env=environment(UNMASK_DATA_DIR=str(tmp_path)),
+            cwd=SOURCES.parent,
+            stderr=file,
+        )
     try:
         wait_for_reader(pipe)
         wait_for(lambda: send_half_a_job(address))
@@ -250,6 +255,7 @@ def test_a_server_told_to_end_hands_its_job_back_and_leaves_nobody(
     finally:
         server.kill()
         server.wait()
+    assert "terminate called" not in log.read_text()
     with pytest.raises(OSError, match="No such device"):  # nobody reads it
         os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
     assert uploads(tmp_path) == [pipe.parent, pipe]

@@ -19,12 +19,16 @@ export function HeatControls(props: {
   onChange: (heat: Heat) => void;
 }) {
   const { face, heat, onChange } = props;
-  const isAbsent = !face?.heatmap;
-  const note = isAbsent
-    ? "This face was not scored, so there is nothing to explain."
-    : face.heatmap?.empty
-      ? "The map of this face is empty: nothing in it spoke for a manipulation."
-      : "Where the model found what speaks for a manipulation. It shows where it looked, not what was altered.";
+  if (!face?.heatmap) {
+    return (
+      <p className="border-rule border-b py-3 text-muted text-xs">
+        This face was not scored, so there is nothing to explain.
+      </p>
+    );
+  }
+  const note = face.heatmap.empty
+    ? "The map of this face is empty: nothing in it spoke for a manipulation."
+    : "Where the model found what speaks for a manipulation. It shows where it looked, not what was altered.";
   return (
     <div className="border-rule border-b py-3">
       <div className="flex flex-wrap items-center gap-x-6 gap-y-2 print:hidden">
@@ -32,14 +36,12 @@ export function HeatControls(props: {
           label="Heat map"
           value={heat.opacity}
           onChange={(opacity) => onChange({ ...heat, opacity })}
-          disabled={isAbsent}
         />
         <Segmented
           label="Colours of the heat map"
           options={MAPS}
           value={heat.map}
           onChange={(map) => onChange({ ...heat, map })}
-          disabled={isAbsent}
         />
       </div>
       <div className="mt-2 flex flex-wrap items-start justify-between gap-x-8 gap-y-2 text-muted text-xs sm:flex-nowrap">

@@ -24,7 +24,7 @@ from unmask.server.jobs import Jobs
 from unmask.server.schemas import Problem
 from unmask.settings import Settings, load_settings
 
-__all__ = ["create_app", "n_threads", "openapi_document", "serve"]
+__all__ = ["create_app", "openapi_document", "serve"]
 
 # What a multipart form may add to the bytes of its files.
 FORM_OVERHEAD_BYTES = 64 * 1024
@@ -79,7 +79,7 @@ def serve(host: str, port: int, settings: Settings | None = None) -> None:
             app,
             host=host,
             port=port,
-            threads=n_threads(settings),
+            threads=settings.n_server_threads,
             ident=None,
             max_request_body_size=max(_body_limits(settings).values()),
         )
@@ -87,15 +87,6 @@ def serve(host: str, port: int, settings: Settings | None = None) -> None:
         reason = getattr(error, "strerror", None) or error
         raise ConfigurationError(f"Cannot listen on {host}, port {port}: {reason}.") from error
     server.run()
-
-
-def n_threads(settings: Settings) -> int:
-    """How many threads a server needs: one per place in line or stream, and some always free.
-
-    With fewer, requests would wait where nobody can tell them to come back later, and /health
-    behind them.
-    """
-    return settings.max_concurrent + settings.max_queued + settings.max_streams + 4
 
 
 def openapi_document() -> dict[str, Any]:

@@ -14,7 +14,6 @@ export function Segmented<Value extends string>(props: {
   options: readonly Option<Value>[];
   value: Value;
   onChange: (value: Value) => void;
-  disabled?: boolean;
 }) {
   return (
     <ToggleGroup
@@ -22,7 +21,6 @@ export function Segmented<Value extends string>(props: {
       className="inline-flex flex-wrap border border-edge"
       value={[props.value]}
       onValueChange={([value]) => value && props.onChange(value as Value)}
-      disabled={props.disabled}
     >
       {props.options.map(({ value, label, icon }) => (
         <Toggle

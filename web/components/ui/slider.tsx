@@ -5,14 +5,12 @@ export function Slider(props: {
   label: string;
   value: number;
   onChange: (value: number) => void;
-  disabled?: boolean;
 }) {
   return (
     <Base.Root
-      className="grid grow basis-64 grid-cols-[auto_1fr_3.5ch] items-center gap-3 text-sm data-disabled:opacity-50"
+      className="grid grow basis-64 grid-cols-[auto_1fr_3.5ch] items-center gap-3 text-sm"
       value={Math.round(100 * props.value)}
       onValueChange={(value) => props.onChange(value / 100)}
-      disabled={props.disabled}
       thumbAlignment="edge-client-only"
     >
       <Base.Label>{props.label}</Base.Label>
