@@ -1,11 +1,7 @@
 import { Slider as Base } from "@base-ui/react/slider";
 
 /** A value from 0 to 1, shown in percent. */
-export function Slider(props: {
-  label: string;
-  value: number;
-  onChange: (value: number) => void;
-}) {
+export function Slider(props: { label: string; value: number; onChange: (value: number) => void }) {
   return (
     <Base.Root
       className="grid grow basis-64 grid-cols-[auto_1fr_3.5ch] items-center gap-3 text-sm"
