@@ -95,7 +95,7 @@ def test_a_blend_of_two_leaves_the_target_alone_outside_the_mask(faces, seed):
 def test_the_other_face_is_fitted_to_the_place_of_the_first(faces, monkeypatch):
     # Without a change, and with a full mask, the source's features land on the target's.
     (target, points), (source, source_points) = faces
-    monkeypatch.setattr(blend, "_composite", lambda fitted, *_: (fitted, None))
+    monkeypatch.setattr(blend, "overlay", lambda fitted, *_: (fitted, None))
     monkeypatch.setattr(blend, "_change", lambda image, *_, **__: image)
     monkeypatch.setattr(blend, "_match_colour", lambda image, *_: image)
     shifted = np.roll(source, (6, -5), axis=(0, 1))

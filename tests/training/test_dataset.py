@@ -22,6 +22,15 @@ from unmask.training import dataset as module
 from unmask.training.dataset import CropDataset, TrainingDataset, read_rows
 from unmask.types import Box, Face
 
+PLAIN = tuple(
+    f"augmentation.{name}=0"
+    for name in (
+        *("flip", "rotation_deg", "shift", "zoom", "unaligned"),
+        *("colour", "blur", "rescale", "noise", "jpeg", "webp", "h264"),
+    )
+)
+"""Nothing happens to a picture."""
+
 
 @pytest.fixture(scope="module")
 def rows(manifest):
@@ -220,15 +229,57 @@ def test_it_can_be_sent_to_loader_processes(dataset):
     assert torch.equal(sent[1, 7][0], dataset[1, 7][0])
 
 
-# --- the spectrum of the picture's own pixels (corrections C3, C10) ---
+@pytest.fixture
+def with_originals(rows):
+    """The rows, the fakes of source a made from its genuine pictures."""
+    return [
+        dataclasses.replace(row, original=f"{int(row.identity[1:]) % 6}")
+        if row.source == "a"
+        else row
+        for row in rows
+    ]
 
-PLAIN = tuple(
-    f"augmentation.{name}=0"
-    for name in (
-        *("flip", "rotation_deg", "shift", "zoom", "unaligned"),
-        *("colour", "blur", "rescale", "noise", "jpeg", "webp", "h264"),
-    )
-)
+
+def test_a_fake_has_its_own_original_beside_it(with_originals, tiny):
+    dataset = TrainingDataset(with_originals, tiny("batch.partners=1"), stage=0)
+    for step in range(8):
+        drawn = places(dataset, step)
+        for real, fake in zip(drawn[:4:2], drawn[1:4:2], strict=True):
+            assert (real.row.is_fake, fake.row.is_fake) == (False, True)
+            assert real.row.original == fake.row.original
+            assert real.row is fake.original
+            # One crop, one turn, one degradation.
+            assert real.seed == fake.seed
+        # Source b does not know what its fakes were made from.
+        assert drawn[5].original is None
+        assert drawn[4].seed != drawn[5].seed
+
+
+def test_partners_come_as_often_as_is_asked(with_originals, tiny):
+    for share, low, high in ((0.0, 0, 0), (0.5, 30, 70)):
+        dataset = TrainingDataset(with_originals, tiny(f"batch.partners={share}"), stage=0)
+        fakes = [dataset.draw(step, place) for step in range(50) for place in (1, 3)]
+        assert low <= sum(fake.original is not None for fake in fakes) <= high
+
+
+def test_a_part_of_a_fake_is_laid_over_its_original(with_originals, tiny):
+    settings = ("input_size=96", "batch.partners=1", *PLAIN)
+    whole = TrainingDataset(with_originals, tiny(*settings), stage=0)
+    parted = TrainingDataset(with_originals, tiny(*settings, "batch.partial=1"), stage=0)
+    for step in range(4):
+        fake, part = whole[step, 1], parted[step, 1]
+        assert part[2] == 1
+        assert not torch.equal(part[0], fake[0])
+        # Where the mask is zero the original shows, cut as the fake is cut.
+        draw = parted.draw(step, 1)
+        affine = parted._jittered(draw, media.read(draw.row.path).pixels)
+        original = warp(media.read(draw.original.path).pixels, affine, 96).pixels
+        corner = part[0].numpy().transpose(1, 2, 0)[:4, :4]
+        np.testing.assert_array_equal(corner, original[:4, :4])
+        assert torch.equal(parted[step, 0][0], whole[step, 0][0])  # the genuine one stays
+
+
+# --- the spectrum of the picture's own pixels (corrections C3, C10) ---
 
 
 def test_a_native_spectrum_is_of_the_pictures_own_pixels(manifest, tiny):

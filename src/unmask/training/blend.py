@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from unmask.training import augment
 from unmask.types import Image
 
-__all__ = ["FaceMesh", "Mask", "Points", "blend_faces", "self_blend"]
+__all__ = ["FaceMesh", "Mask", "Points", "blend_faces", "overlay", "self_blend"]
 
 Points = NDArray[np.float32]
 """`(468, 2)` float px: MediaPipe's face mesh."""
@@ -78,7 +78,7 @@ def self_blend(image: Image, points: Points, rng: np.random.Generator) -> tuple[
     else:
         target = _change(target, rng)
     source = _move(source, rng)
-    return _composite(source, target, points, rng)
+    return overlay(source, target, points, rng)
 
 
 def blend_faces(
@@ -99,12 +99,13 @@ def blend_faces(
     fitted = _match_colour(np.asarray(moved), target, inside)
     if rng.random() < 0.5:
         fitted = _change(fitted, rng, strength=0.4)
-    return _composite(fitted, target, points, rng)
+    return overlay(fitted, target, points, rng)
 
 
-def _composite(
+def overlay(
     source: Image, target: Image, points: Points, rng: np.random.Generator
 ) -> tuple[Image, Mask]:
+    """Lay a random part of `source`'s face over `target`, whose mesh is `points`."""
     mask = _random_mask(points, target.shape[0], rng)
     mask *= np.float32(rng.choice([0.25, 0.5, 0.75, 1.0, 1.0, 1.0]))
     mixed = source * mask[..., None] + target * (1 - mask[..., None])

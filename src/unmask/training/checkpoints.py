@@ -15,6 +15,7 @@ from unmask.errors import ModelError, UnmaskError
 from unmask.training.backbone import TimmTrunk
 from unmask.training.config import TrainingConfig, restored
 from unmask.training.fusion import FusionNetwork
+from unmask.training.released import read_released
 
 __all__ = [
     "fill",
@@ -53,13 +54,16 @@ def load_network(path: Path) -> tuple[FusionNetwork, dict[str, Any]]:
 
 
 def load_start(network: FusionNetwork, path: Path) -> None:
-    """Load a trunk (`.safetensors`, under timm's names) or a whole network (`.pt`).
+    """Load a trunk (`.safetensors`, under timm's names) or a whole network (`.pt`, `.onnx`).
 
     Raises:
         ModelError: the file is of another architecture.
     """
     if path.suffix == ".pt":
         fill(network, require_checkpoint(path)["network"], path)
+        return
+    if path.suffix == ".onnx":
+        fill(network, read_released(network, path), path)
         return
     try:
         state = load_file(path)

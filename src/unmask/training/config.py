@@ -32,6 +32,11 @@ class BatchMix:
     blended: dict[str, int] = field(default_factory=dict)
     cross_blend: float = 0.25
     """Share of the blends that mix two people instead of one with itself."""
+    partners: float = 0.0
+    """Share of the plain fakes that have their own original beside them, cut and degraded alike:
+    then neither the person nor the scene tells."""
+    partial: float = 0.0
+    """Share of those of which only a part of the face is laid over the original."""
 
     @property
     def size(self) -> int:

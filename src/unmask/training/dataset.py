@@ -32,7 +32,7 @@ from unmask.alignment import (
 from unmask.errors import DataError, InputError
 from unmask.spectrum import describe
 from unmask.training.augment import degrade
-from unmask.training.blend import FaceMesh, Points, blend_faces, self_blend
+from unmask.training.blend import FaceMesh, Points, blend_faces, overlay, self_blend
 from unmask.training.config import TrainingConfig
 from unmask.types import FACTS, Box, Face, Facts, Image, Landmarks
 
@@ -165,8 +165,10 @@ class Draw:
     row: Row
     blend: bool
     seed: tuple[int, ...]
-    """Of the geometry and the degradation: a genuine face and its blend share it."""
+    """Of the geometry and the degradation: a genuine face and the fake made of it share it."""
     pool: str
+    original: Row | None = None
+    """Of a fake: its genuine picture, which is beside it."""
 
 
 def _of(source: str, rows: Sequence[Row]) -> list[Row]:
@@ -192,6 +194,9 @@ class TrainingDataset(Dataset[Sample]):
             source: [r for r in _of(source, rows) if not r.is_fake and r.landmarks is not None]
             for source in config.batch.blended
         }
+        self._originals: dict[tuple[str, str], list[Row]] = {}
+        for row in (row for pool in self._plain.values() for row in pool if not row.is_fake):
+            self._originals.setdefault((row.source, row.original or row.video), []).append(row)
         self._check()
         self._layout = self._lay_out()
 
@@ -228,16 +233,33 @@ class TrainingDataset(Dataset[Sample]):
 
     def draw(self, step: int, place: int) -> Draw:
         source, is_fake, paired, number, per_step = self._layout[place]
+        # Places come in twos: genuine at the even one, its fake at the odd one.
+        even = place - place % 2
+        seed, shared = ((self.config.seed, self.stage, step, at) for at in (place, even))
+        row = self._next(source, is_fake, paired, step * per_step + number)
+        if paired:
+            return Draw(row, place % 2 == 1, shared, source)
+        fake = row if is_fake else self._next(source, True, False, step * per_step + number)
+        original = self._original(fake, np.random.default_rng((*shared, 3)))
+        if original is None:
+            return Draw(row, False, seed, source)
+        if is_fake:
+            return Draw(row, False, shared, source, original)
+        return Draw(original, False, shared, source)
+
+    def _next(self, source: str, is_fake: bool, paired: bool, index: int) -> Row:
+        """The picture at `index` of an endless, shuffled round through a pool."""
         pool = self._pool(source, is_fake, paired)
-        lap, position = divmod(step * per_step + number, len(pool))
+        lap, position = divmod(index, len(pool))
         kind = (*source.encode(), int(is_fake), int(paired))
-        order = _shuffled((self.config.seed, self.stage, *kind, lap), len(pool))
-        row = pool[order[position]]
-        # Places come in twos: genuine at the even one, and if paired its blend at the odd one.
-        key = place - place % 2 if paired else place
-        return Draw(
-            row, paired and place % 2 == 1, (self.config.seed, self.stage, step, key), source
-        )
+        return pool[_shuffled((self.config.seed, self.stage, *kind, lap), len(pool))[position]]
+
+    def _original(self, fake: Row, rng: np.random.Generator) -> Row | None:
+        """The genuine picture to show beside a fake, if there is one and this fake gets it."""
+        if not fake.original or rng.random() >= self.config.batch.partners:
+            return None
+        known = self._originals.get((fake.source, fake.original), [])
+        return known[rng.integers(len(known))] if known else None
 
     def __len__(self) -> int:
         return len(self._layout)
@@ -249,9 +271,11 @@ class TrainingDataset(Dataset[Sample]):
         affine = self._jittered(draw, image)
         canvas, side = self._canvas(affine)
         pixels = warp(image, canvas, side).pixels
+        rng = np.random.default_rng((*draw.seed, 1))
         if draw.blend:
-            rng = np.random.default_rng((*draw.seed, 1))
             pixels, _ = self._blended(draw, image, canvas, pixels, rng)
+        elif draw.original is not None and rng.random() < self.config.batch.partial:
+            pixels = self._in_part(draw.original, canvas, pixels, rng)
         rng = np.random.default_rng((*draw.seed, 2))
         is_flipped = rng.random() < self.config.augmentation.flip
         if is_flipped:
@@ -310,6 +334,16 @@ class TrainingDataset(Dataset[Sample]):
         other_pixels = warp(other_image, other_affine, side).pixels
         other_points = _through(other_affine, self._mesh_points(other, other_image))
         return blend_faces(pixels, points, other_pixels, other_points, rng)
+
+    def _in_part(
+        self, original: Row, affine: Affine, pixels: Image, rng: np.random.Generator
+    ) -> Image:
+        """A part of a fake's face, laid over its original."""
+        if original.landmarks is None:
+            return pixels
+        image = _read(original.path)
+        points = _through(affine, self._mesh_points(original, image))
+        return overlay(pixels, warp(image, affine, pixels.shape[0]).pixels, points, rng)[0]
 
     def _look_alike(self, draw: Draw, rng: np.random.Generator) -> Row:
         """Of 40 other people of the same source, the one whose landmarks fit best."""

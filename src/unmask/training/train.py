@@ -31,6 +31,8 @@ from unmask.training.config import Stage, TrainingConfig, restored
 from unmask.training.dataset import CropDataset, Row, TrainingDataset, loaded, read_rows
 from unmask.training.fusion import FAKE, REAL, FusionNetwork
 from unmask.training.log import Log, Progress
+from unmask.training.released import refit_batch_norm
+from unmask.training.xception import Xception
 
 __all__ = ["load_network", "predict", "train"]
 
@@ -49,9 +51,9 @@ def train(
 ) -> Path:
     """Train both stages; return the file of the best weights, `run/best.pt`.
 
-    `start` is a safetensors file of the trunk (ImageNet), or a `best.pt` to go on from. A run
-    folder that holds a checkpoint is resumed. Under `torchrun` each process takes its share of
-    every batch.
+    `start` is a safetensors file of the trunk (ImageNet), or a `best.pt` or an exported model to
+    go on from. A run folder that holds a checkpoint is resumed. Under `torchrun` each process
+    takes its share of every batch.
 
     Raises:
         DataError: the manifest lacks a class or a source that the configuration asks for.
@@ -80,6 +82,8 @@ def train(
     if checkpoint is None:
         if start is not None:
             load_start(network, start)
+            if start.suffix == ".onnx" and isinstance(network.trunk, Xception):
+                refit_batch_norm(network, _first_crops(datasets[-1], N_FEATURE_STATISTICS))
         # Also for a network that goes on: its pictures may come in another size or mixture now.
         _fit_spectrum(network, datasets[0])
     with Log(run, progress, is_writer=rank == 0, checkpoint=checkpoint) as log:
@@ -331,11 +335,17 @@ def _fit_spectrum(network: FusionNetwork, dataset: TrainingDataset) -> None:
 def _fit_feature_mean(network: FusionNetwork, dataset: TrainingDataset) -> None:
     """What the trunk says on average: the picture's part of an answer is measured against it."""
     network.eval()
-    places = [(i // len(dataset), i % len(dataset)) for i in range(N_FEATURE_STATISTICS)]
-    crops = torch.stack([dataset[place][0] for place in places])
     with torch.inference_mode():
-        pooled = [network.pooled(part.to(_device())).mean(dim=0) for part in crops.split(32)]
+        batches = _first_crops(dataset, N_FEATURE_STATISTICS)
+        pooled = [network.pooled(crops).mean(dim=0) for crops in batches]
     network.feature_mean.copy_(torch.stack(pooled).mean(dim=0))
+
+
+def _first_crops(dataset: TrainingDataset, count: int) -> Iterator[Tensor]:
+    """The crops of the first `count` training pictures, in batches, on the device."""
+    places = [(i // len(dataset), i % len(dataset)) for i in range(count)]
+    crops = torch.stack([dataset[place][0] for place in places])
+    yield from (part.to(_device()) for part in crops.split(32))
 
 
 def _check_validation(rows: Sequence[Row], manifest: Path) -> None:

@@ -8,14 +8,14 @@ At 224 px the stages are 111x111x32, 109x109x64, 55x55x128, 28x28x256, 14x14x728
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own convention)
 from torch import Tensor, nn
 
-__all__ = ["BLOCKS", "FEATURES", "Xception", "fold"]
+__all__ = ["BLOCKS", "FEATURES", "Xception", "fold", "pairs"]
 
 FEATURES = 2048
 BLOCKS = ("stem", *(f"block{i}" for i in range(1, 13)), "exit")
@@ -66,29 +66,34 @@ def normed(conv: nn.Module, norm: nn.Module, x: Tensor) -> Tensor:
     return F.conv2d(x, weight, bias, last.stride, last.padding)
 
 
+def pairs(trunk: Xception) -> Iterator[tuple[str, str]]:
+    """The names of each convolution and of the normalisation after it."""
+    for path, owner in trunk.named_modules():
+        prefix = f"{path}." if path else ""
+        names = [name for name, _ in owner.named_children()]
+        if isinstance(owner, nn.Sequential):
+            for name, child in owner.named_children():
+                if isinstance(child, SeparableConv2d):
+                    yield f"{prefix}{name}.pointwise", f"{prefix}{int(name) + 1}"
+        else:
+            for name in names:
+                if name in NORMS and NORMS[name] in names:
+                    is_parted = isinstance(owner.get_submodule(name), SeparableConv2d)
+                    last = f"{name}.pointwise" if is_parted else name
+                    yield f"{prefix}{last}", f"{prefix}{NORMS[name]}"
+
+
+NORMS = {f"conv{i}": f"bn{i}" for i in range(1, 5)} | {"skip": "skipbn"}
+
+
 def fold(trunk: Xception) -> None:
     """Make each constant normalisation part of the convolution before it, for good."""
-    for owner in [trunk, *(m for m in trunk.modules() if isinstance(m, nn.Sequential | Block))]:
-        children = dict(owner.named_children())
-        for conv, norm in FOLDS.items():
-            if conv in children and norm in children:
-                _fold_pair(owner, children[conv], norm)
-        if isinstance(owner, nn.Sequential):
-            for name, child in children.items():
-                if isinstance(child, SeparableConv2d):
-                    _fold_pair(owner, child, str(int(name) + 1))
-
-
-FOLDS = {f"conv{i}": f"bn{i}" for i in range(1, 5)} | {"skip": "skipbn"}
-
-
-def _fold_pair(owner: nn.Module, conv: nn.Module, name: str) -> None:
-    norm = owner.get_submodule(name)
-    last = conv.pointwise if isinstance(conv, SeparableConv2d) else conv
-    scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
-    last.weight = nn.Parameter((last.weight * scale[:, None, None, None]).detach())
-    last.bias = nn.Parameter((norm.bias - norm.running_mean * scale).detach())
-    owner.add_module(name, nn.Identity())
+    for conv_name, norm_name in list(pairs(trunk)):
+        conv, norm = trunk.get_submodule(conv_name), trunk.get_submodule(norm_name)
+        scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+        conv.weight = nn.Parameter((conv.weight * scale[:, None, None, None]).detach())
+        conv.bias = nn.Parameter((norm.bias - norm.running_mean * scale).detach())
+        trunk.set_submodule(norm_name, nn.Identity())
 
 
 def same_max_pool(x: Tensor) -> Tensor:
