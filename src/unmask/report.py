@@ -16,6 +16,7 @@ from unmask.types import (
     Prediction,
     TrackReport,
     VideoReport,
+    label_of,
 )
 
 __all__ = ["to_dict"]
@@ -142,6 +143,6 @@ def _probability(p_fake: float | None) -> dict[str, Any]:
         return {"p_fake": None, "label": None, "confidence": None}
     return {
         "p_fake": p_fake,
-        "label": "FAKE" if p_fake > 0.5 else "REAL",
+        "label": label_of(p_fake),
         "confidence": max(p_fake, 1 - p_fake),
     }
