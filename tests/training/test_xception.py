@@ -13,8 +13,8 @@ pytest.importorskip("torch", reason="training needs torch: pip install 'unmask[t
 import torch
 
 from unmask.errors import ModelError
+from unmask.training.checkpoints import load_start
 from unmask.training.fusion import N_SPECTRUM, FusionNetwork
-from unmask.training.train import load_start
 from unmask.training.xception import (
     BLOCKS,
     FrozenBatchNorm2d,
