@@ -245,15 +245,13 @@ def test_c3_a_native_window_is_a_part_of_the_picture_itself(crop_px: float, side
     assert abs(y + side / 2 - 377) <= 4
 
 
-@given(scale=st.floats(0.3, 6), x=st.floats(-300, 300), y=st.floats(-300, 300), size=st.just(224))
-@settings(max_examples=30, deadline=None)
-def test_c3_it_does_not_depend_on_the_size_of_the_crop(
-    scale: float, x: float, y: float, size: int
-) -> None:
+@given(scale=st.floats(0.3, 6), x=st.floats(-300, 300), y=st.floats(-300, 300))
+@settings(max_examples=30)
+def test_c3_it_does_not_depend_on_the_size_of_the_crop(scale: float, x: float, y: float) -> None:
     image = numbered(200, 300)
     affine = similarity(0.1, scale, x, y)
-    window = native_window(image, affine, size=size)
-    smaller = native_window(image, affine * 0.5, size=size // 2)
+    window = native_window(image, affine, size=224)
+    smaller = native_window(image, affine * 0.5, size=112)
     np.testing.assert_array_equal(window, smaller)
 
 

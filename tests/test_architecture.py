@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from importlinter.cli import lint_imports
 
 from unmask import cli
 from unmask.settings import Settings
@@ -29,15 +28,25 @@ def documents() -> str:
     return "\n".join(page.read_text("utf-8") for page in pages)
 
 
+def run(code: str) -> subprocess.CompletedProcess[str]:
+    """Run code in a Python of its own."""
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
+    )
+
+
 # --- who knows whom ---
 
 
-def test_the_contracts_of_import_linter_hold(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(ROOT)
-    status = lint_imports(no_cache=True)
-    assert status == 0, capsys.readouterr().out
+def test_the_contracts_of_import_linter_hold() -> None:
+    # In a process of its own: it sets up logging anew, which silences our loggers for good.
+    done = run("from importlinter.cli import lint_imports as lint; exit(lint(no_cache=True))")
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 HEAVY = ("flask", "torch", "onnx", "onnxruntime", "matplotlib", "tensorflow", "scipy", "cv2")
@@ -57,13 +66,8 @@ HEAVY = ("flask", "torch", "onnx", "onnxruntime", "matplotlib", "tensorflow", "s
 )
 def test_a_part_loads_only_what_it_needs(statement: str, absent: tuple[str, ...]) -> None:
     code = f"{statement}\nimport sys\nprint(*sorted({set(absent)!r} & set(sys.modules)))"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
-    )
+    done = run(code)
+    done.check_returncode()
     assert done.stdout.split() == []
 
 
@@ -182,11 +186,6 @@ def test_every_module_says_what_it_is(name: str) -> None:
 )
 def test_every_command_is_in_the_documents(name: str) -> None:
     assert re.search(rf"[`\n]unmask {name}\b", documents())
-
-
-@pytest.mark.parametrize("name", Settings.model_fields)
-def test_every_setting_is_in_the_documents(name: str) -> None:
-    assert f"`UNMASK_{name.upper()}`" in documents()
 
 
 def test_every_variable_that_is_named_anywhere_exists() -> None:

@@ -7,7 +7,7 @@ import io
 import json
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import PIL.ImageFilter
 import pytest
 from flask.testing import FlaskClient
 
-from unmask.alignment import align
+from unmask.alignment import align, native_window
 from unmask.detector import MAX_BATCH, Detector, Source, _summarise
 from unmask.errors import (
     ModelError,
@@ -28,8 +28,10 @@ from unmask.errors import (
 )
 from unmask.faces import FaceDetector
 from unmask.media import read
+from unmask.network import NetworkOutput
 from unmask.server import create_app
 from unmask.settings import Settings
+from unmask.spectrum import NATIVE_SPECTRUM_ID, describe
 from unmask.types import (
     Box,
     Face,
@@ -39,6 +41,7 @@ from unmask.types import (
     Prediction,
     Quality,
     Reason,
+    Spectrum,
     Verdict,
 )
 
@@ -118,6 +121,28 @@ def test_b7_the_face_detector_gets_rgb(detector: Detector, monkeypatch: pytest.M
     )
     detector.image(ASTRONAUT, heatmaps=False)
     assert np.array_equal(seen[0], np.asarray(PIL.Image.open(ASTRONAUT).convert("RGB")))
+
+
+def test_a10_the_network_gets_the_spectrum_of_the_face_that_it_scores(
+    detector: Detector, photo: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The specification's service never computed one, and its network never took one."""
+    seen: list[Spectrum] = []
+    run = detector._network.run
+
+    def recorded(crops: Sequence[Image], spectra: Sequence[Spectrum]) -> NetworkOutput:
+        seen.extend(spectra)
+        return run(crops, spectra)
+
+    monkeypatch.setattr(detector._network, "run", recorded)
+    [face] = detector.image(ASTRONAUT, heatmaps=False).faces
+    card = detector.card
+    crop = align(photo, face.face, size=card.input_size, margin=card.crop_margin)
+    described = crop.pixels
+    if card.spectrum_id == NATIVE_SPECTRUM_ID:
+        described = native_window(photo, crop.affine, size=card.input_size)
+    [spectrum] = seen
+    assert np.array_equal(spectrum.vector, describe(described).vector)
 
 
 def test_heat_maps_can_be_left_out_and_change_nothing(

@@ -213,6 +213,14 @@ def test_thresholds_and_pyramid_are_those_of_the_specification(detector: FaceDet
     assert (detector.min_face_px, detector.pyramid_factor) == (40, 0.709)
 
 
+@pytest.mark.parametrize("network", [0, 1, 2], ids=["P-Net", "R-Net", "O-Net"])
+def test_each_threshold_reaches_its_network(network: int, astronaut: Image) -> None:
+    """Corrections B8: one that no score can reach lets nothing pass, whichever it is."""
+    thresholds = [0.6, 0.7, 0.7]
+    thresholds[network] = 1.01
+    assert FaceDetector(thresholds=tuple(thresholds), threads=1).detect(astronaut) == []
+
+
 def naive(boxes: np.ndarray, scores: np.ndarray, threshold: float, by_smaller: bool) -> list[int]:
     """Each box, best first, against every kept one."""
     kept: list[int] = []

@@ -1,10 +1,15 @@
 """What `pip install unmask` brings along: nothing heavy, and no training library."""
 
+import json
 import re
+import tomllib
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
 
+ROOT = Path(__file__).parents[1]
 LIMIT_MB = 450
 
 
@@ -43,3 +48,35 @@ def test_the_core_stays_small():
 
 def test_the_core_knows_no_training_library():
     assert not core().keys() & {"torch", "tensorflow", "keras", "opencv-python", "scipy", "onnx"}
+
+
+@pytest.mark.parametrize(
+    ("row", "name", "version"),
+    [
+        ("H1", "opencv-python", "4.8.0"),  # there is no such release
+        ("H3", "flask", "2.3.0"),  # its test client breaks with the Werkzeug that pip takes
+    ],
+)
+def test_releases_that_do_not_work_are_not_asked_for(row, name, version):
+    """Corrections H1 and H3: the specification's pins cannot be installed, or fail when used."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    groups = [project["dependencies"], *project["optional-dependencies"].values()]
+    asked = [Requirement(text) for group in groups for text in group]
+    assert not any(one.name.lower() == name and version in one.specifier for one in asked), row
+
+
+def test_the_page_is_built_from_releases_that_exist():
+    """Corrections G4: every package of the page is one that the registry gave to the lock file."""
+    web = ROOT / "web"
+    wanted = json.loads((web / "package.json").read_text("utf-8"))
+    locked = json.loads((web / "package-lock.json").read_text("utf-8"))["packages"]
+    for name, version in (wanted["dependencies"] | wanted["devDependencies"]).items():
+        assert locked[f"node_modules/{name}"]["version"] == version, name
+        assert locked[f"node_modules/{name}"]["integrity"].startswith("sha512-"), name
+
+
+def test_the_page_s_configuration_is_one_that_next_reads():
+    """Corrections G3: before version 15, Next refuses next.config.ts."""
+    version = json.loads((ROOT / "web" / "package.json").read_text("utf-8"))["dependencies"]["next"]
+    assert (ROOT / "web" / "next.config.ts").exists()
+    assert int(version.split(".")[0]) >= 15

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from unmask import network
 from unmask.quality import assess, is_too_small, sharpness, yaw
 from unmask.types import Box, Face, FaceCrop, Reason
 
@@ -128,6 +130,12 @@ def test_every_broken_rule_is_named() -> None:
         Reason.EXTREME_POSE,
         Reason.TRUNCATED,
     )
+
+
+def test_c2_no_rule_is_about_the_spectrum() -> None:
+    """Real and fake spectra overlap: they are learned from, never a limit set by hand."""
+    assert not {"spectrum", "spectra"} & inspect.signature(assess).parameters.keys()
+    assert set(network.RULES) == RULES.keys()
 
 
 def test_b10_the_longer_side_decides_whether_a_face_is_too_small() -> None:

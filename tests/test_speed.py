@@ -7,25 +7,20 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from importlib.resources import files
-from pathlib import Path
 from time import thread_time
 
 import numpy as np
-import onnxruntime
 import PIL.Image
 import pytest
 
+from benchmarks.subjects import ASTRONAUT, bare_network
 from unmask.alignment import align
 from unmask.detector import Detector
 from unmask.faces import FaceDetector
 from unmask.heatmap import overlay
 from unmask.media import read
-from unmask.network import SHIPPED, Network
 from unmask.spectrum import describe
 from unmask.types import Heatmap, Image
-
-ASTRONAUT = Path(__file__).parents[1] / "examples" / "astronaut.jpg"
 
 
 def least(*subjects: Callable[[], object], rounds: int = 5) -> list[float]:
@@ -39,15 +34,9 @@ def least(*subjects: Callable[[], object], rounds: int = 5) -> list[float]:
     return [float(one) for one in times[1:].min(axis=0)]
 
 
-@pytest.fixture(scope="module")
-def bare_network() -> Callable[[], object]:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    path = str(files("unmask.weights").joinpath(SHIPPED))
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    crop, _ = Network(threads=1).golden()[0]
-    feed = {"crops": crop[None], "spectra": describe(crop).vector[None]}
-    return lambda: session.run(None, feed)
+@pytest.fixture(scope="module", name="bare_network")
+def bare_network_on_one_thread() -> Callable[[], object]:
+    return bare_network(threads=1)
 
 
 @pytest.fixture(scope="module")

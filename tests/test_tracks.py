@@ -114,7 +114,7 @@ class TestLink:
         ]
         assert len(link(sightings)) == n_tracks
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(
         st.lists(
             st.tuples(st.integers(0, 5), st.integers(1, 3), st.floats(0, 500)),

@@ -128,7 +128,7 @@ class TestSampling:
             assert [number_of(frame.pixels) for frame in frames] == [f.index for f in frames]
             assert video.info.duration_s == pytest.approx(1004, abs=1)
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     @given(
         steps=st.lists(st.floats(0.0, 10.0), min_size=0, max_size=80),
         n=st.integers(1, 100),
@@ -279,7 +279,7 @@ class TestBadInput:
         with pytest.raises(error, match=message):
             Video(data)
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(
         head=st.sampled_from([b"\0\0\0\x20ftypisom", b"\x1a\x45\xdf\xa3", b"RIFF\0\1\0\0AVI "]),
         body=st.binary(max_size=400),

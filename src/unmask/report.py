@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,9 @@ from unmask.types import (
     FaceReport,
     FrameReport,
     ImageReport,
-    Prediction,
     TrackReport,
     VideoReport,
+    label_of,
 )
 
 __all__ = ["to_dict"]
@@ -27,15 +27,9 @@ def to_dict(report: ImageReport | VideoReport) -> dict[str, Any]:
 
 
 def _image(report: ImageReport) -> dict[str, Any]:
-    headline = report.headline
     return {
-        "path": report.path,
-        "kind": "image",
-        "sha256": report.sha256,
-        "verdict": report.verdict.value,
-        "reason": report.reason.value if report.reason else None,
-        "detail": report.detail,
-        **_answer(headline.prediction if headline else None),
+        **_head(report, "image"),
+        **_probability(report.p_fake),
         "headline_face": report.headline_face,
         "faces": [_face(face) for face in report.faces],
         "image": {
@@ -52,12 +46,7 @@ def _image(report: ImageReport) -> dict[str, Any]:
 
 def _video(report: VideoReport) -> dict[str, Any]:
     return {
-        "path": report.path,
-        "kind": "video",
-        "sha256": report.sha256,
-        "verdict": report.verdict.value,
-        "reason": report.reason.value if report.reason else None,
-        "detail": report.detail,
+        **_head(report, "video"),
         **_probability(report.p_fake),
         "method": report.method,
         "headline_track": report.headline_track,
@@ -80,10 +69,29 @@ def _video(report: VideoReport) -> dict[str, Any]:
     }
 
 
+def _head(report: ImageReport | VideoReport, kind: Literal["image", "video"]) -> dict[str, Any]:
+    return {
+        "path": report.path,
+        "kind": kind,
+        "sha256": report.sha256,
+        **_verdict(report),
+        "detail": report.detail,
+    }
+
+
+def _verdict(report: ImageReport | VideoReport | TrackReport | FaceReport) -> dict[str, Any]:
+    return {"verdict": report.verdict.value, "reason": _reason(report)}
+
+
+def _reason(
+    report: ImageReport | VideoReport | TrackReport | FrameReport | FaceReport,
+) -> str | None:
+    return report.reason.value if report.reason else None
+
+
 def _track(report: TrackReport) -> dict[str, Any]:
     return {
-        "verdict": report.verdict.value,
-        "reason": report.reason.value if report.reason else None,
+        **_verdict(report),
         **_probability(report.p_fake),
         "vote_share": report.vote_share,
         "start_s": report.start_s,
@@ -98,7 +106,7 @@ def _frame(report: FrameReport) -> dict[str, Any]:
     return {
         "index": report.index,
         "time_s": report.time_s,
-        "reason": report.reason.value if report.reason else None,
+        "reason": _reason(report),
         "faces": [
             {"track": track, **_face(face)}
             for track, face in zip(report.tracks, report.faces, strict=True)
@@ -112,9 +120,8 @@ def _face(report: FaceReport) -> dict[str, Any]:
         "box": [round(v, 2) for v in (box.x1, box.y1, box.x2, box.y2)],
         "landmarks": [[round(float(v), 2) for v in point] for point in report.face.landmarks],
         "detection_score": round(report.face.score, 5),
-        "verdict": report.verdict.value,
-        "reason": report.reason.value if report.reason else None,
-        **_answer(prediction),
+        **_verdict(report),
+        **_probability(prediction.p_fake if prediction else None),
         "contributions": dict(prediction.contributions) if prediction else None,
         "spectrum": _rounded(radial_bands(report.spectrum)) if report.spectrum else None,
         "quality": {
@@ -133,15 +140,11 @@ def _rounded(values: NDArray[np.float32]) -> list[float]:
     return [round(float(value), 3) for value in values]
 
 
-def _answer(prediction: Prediction | None) -> dict[str, Any]:
-    return _probability(prediction.p_fake if prediction else None)
-
-
 def _probability(p_fake: float | None) -> dict[str, Any]:
     if p_fake is None:
         return {"p_fake": None, "label": None, "confidence": None}
     return {
         "p_fake": p_fake,
-        "label": "FAKE" if p_fake > 0.5 else "REAL",
+        "label": label_of(p_fake),
         "confidence": max(p_fake, 1 - p_fake),
     }

@@ -199,10 +199,8 @@ def _dct_features(grey: Grey) -> NDArray[np.float32]:
     dc = blocks[..., 0, 0]
     across = np.abs(np.diff(grey, axis=1)).mean(axis=0)
     down = np.abs(np.diff(grey, axis=0)).mean(axis=1)
-    border, inner = (
-        across[7::8].mean() + down[7::8].mean(),
-        across[3::8].mean() + down[3::8].mean(),
-    )
+    border = across[7::8].mean() + down[7::8].mean()
+    inner = across[3::8].mean() + down[3::8].mean()
     whole = [
         compaction,
         _correlation(dc[:, :-1], dc[:, 1:]) + _correlation(dc[:-1], dc[1:]),

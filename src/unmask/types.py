@@ -40,6 +40,7 @@ __all__ = [
     "TrackReport",
     "Verdict",
     "VideoReport",
+    "label_of",
 ]
 
 Image = NDArray[np.uint8]
@@ -49,6 +50,11 @@ Landmarks = NDArray[np.float32]
 """`(5, 2)` float px: left eye, right eye, nose, left and right mouth corner (left = image left)."""
 
 Label = Literal["REAL", "FAKE"]
+
+
+def label_of(p_fake: float) -> Label:
+    """FAKE above one half: a tie accuses nobody."""
+    return "FAKE" if p_fake > 0.5 else "REAL"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,7 +201,7 @@ class Prediction:
 
     @property
     def label(self) -> Label:
-        return "FAKE" if self.p_fake > 0.5 else "REAL"
+        return label_of(self.p_fake)
 
     @property
     def confidence(self) -> float:

@@ -5,15 +5,10 @@ from __future__ import annotations
 import numpy as np
 import PIL.Image
 import pytest
-from hypothesis import settings
 
 from unmask.errors import UndecodableError
 from unmask.evaluation import Options, Outcome, measure, read_manifest
 from unmask.types import ModelIdentity, Verdict
-
-# A first call that imports, or a busy machine, is no failure.
-settings.register_profile("patient", deadline=None)
-settings.load_profile("patient")
 
 
 def read(path):

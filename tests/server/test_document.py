@@ -93,7 +93,7 @@ def operations(app):
         for method in item
     ],
 )
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_random_requests_get_answers_of_the_document(operations, method, path, data):
     case = data.draw(operations[path][method].as_strategy())

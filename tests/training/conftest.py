@@ -142,6 +142,24 @@ def tiny():
     return lambda *overrides: load_config(None, (*TINY, *overrides))
 
 
+@pytest.fixture(scope="session")
+def cam_by_autograd():
+    """Grad-CAM as its paper has it: the pooled gradients of the FAKE logit weigh the maps."""
+    import torch
+
+    from unmask.training.fusion import FAKE
+
+    def cam(network, crops, spectra):
+        """`(N, h, w)` maps, and the `(N, 2)` logits that they are of."""
+        maps = network.feature_maps(crops).detach().requires_grad_()
+        logits = network.classify(maps.mean(dim=(2, 3)), network.standardised(spectra))
+        (gradient,) = torch.autograd.grad(logits[:, FAKE].sum(), maps)
+        weighed = gradient.mean(dim=(2, 3), keepdim=True) * maps
+        return weighed.sum(dim=1).relu().detach(), logits.detach()
+
+    return cam
+
+
 @pytest.fixture(autouse=True)
 def few_statistics(monkeypatch):
     """The constants of the spectrum and the mean features from a handful of pictures."""

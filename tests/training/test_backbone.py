@@ -17,7 +17,7 @@ from unmask.training.backbone import TimmTrunk, is_backbone, trunk_of
 from unmask.training.checkpoints import load_start
 from unmask.training.config import Stage
 from unmask.training.export import to_onnx
-from unmask.training.fusion import FAKE, FusionNetwork
+from unmask.training.fusion import FusionNetwork
 from unmask.training.train import _parameter_groups
 
 needs_timm = pytest.mark.skipif(
@@ -56,7 +56,7 @@ def test_without_timm_the_extra_is_named(monkeypatch):
 @pytest.mark.parametrize(
     ("name", "n_features", "part"), [("resnet18", 512, "layer4"), ("vgg11", 512, "features_16")]
 )
-def test_a_network_of_timm_is_a_trunk_with_exact_grad_cam(name, n_features, part):
+def test_a_network_of_timm_is_a_trunk_with_exact_grad_cam(name, n_features, part, cam_by_autograd):
     torch.manual_seed(4)
     network = FusionNetwork(backbone=f"timm:{name}").eval()
     assert network.fc1.in_features == n_features + 512
@@ -64,14 +64,11 @@ def test_a_network_of_timm_is_a_trunk_with_exact_grad_cam(name, n_features, part
         layer.weight.data *= 3
     crops = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)
     spectra = torch.randn(2, 512)
-    maps = network.feature_maps(crops).detach().requires_grad_()
-    logits = network.classify(maps.mean(dim=(2, 3)), network.standardised(spectra))
-    (gradient,) = torch.autograd.grad(logits[:, FAKE].sum(), maps)
-    expected = (gradient.mean(dim=(2, 3), keepdim=True) * maps).sum(dim=1).relu().detach()
+    expected, logits = cam_by_autograd(network, crops, spectra)
     with torch.inference_mode():
         detection = network.detect(crops, spectra)
     torch.testing.assert_close(detection.cam, expected, rtol=1e-4, atol=1e-6)
-    torch.testing.assert_close(detection.logits, logits.detach(), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(detection.logits, logits, rtol=1e-4, atol=1e-5)
     groups = _parameter_groups(network, Stage(train_from=part))
     learning = {n for n, p in network.named_parameters() if p.requires_grad}
     assert all(n.startswith(("fc", f"trunk.body.{part}")) or "features_" in n for n in learning)

@@ -8,7 +8,7 @@ pytest.importorskip("torch", reason="training needs torch: pip install 'unmask[t
 
 import torch
 
-from unmask.training.fusion import FAKE, FusionNetwork
+from unmask.training.fusion import FusionNetwork
 
 
 def network_of(branches="fusion", **options):
@@ -31,20 +31,15 @@ def inputs():
 
 
 @pytest.mark.parametrize("head", ["mlp", "linear"])
-def test_closed_form_grad_cam_is_autograds(inputs, head):
+def test_closed_form_grad_cam_is_autograds(inputs, head, cam_by_autograd):
     network = network_of(head=head)
-    crops, spectra = inputs
-    maps = network.feature_maps(crops).detach().requires_grad_()
-    logits = network.classify(maps.mean(dim=(2, 3)), network.standardised(spectra))
-    # Selvaraju et al. 2017: pooled gradients of the logit weigh the maps.
-    (gradient,) = torch.autograd.grad(logits[:, FAKE].sum(), maps)
-    expected = (gradient.mean(dim=(2, 3), keepdim=True) * maps).sum(dim=1).relu().detach()
+    expected, logits = cam_by_autograd(network, *inputs)
     with torch.inference_mode():
-        detection = network.detect(crops, spectra)
+        detection = network.detect(*inputs)
     assert float(expected.max()) > 0
     assert float((detection.cam - expected).abs().max()) <= 1e-5 * float(expected.max())
     assert detection.cam.shape == (3, 3, 3)
-    torch.testing.assert_close(detection.logits, logits.detach())
+    torch.testing.assert_close(detection.logits, logits)
 
 
 def test_detecting_scores_as_training_does(inputs):

@@ -13,8 +13,8 @@ pytest.importorskip("torch", reason="training needs torch: pip install 'unmask[t
 import torch
 
 from unmask.errors import ModelError
-from unmask.training.fusion import FusionNetwork
-from unmask.training.train import load_start
+from unmask.training.checkpoints import load_start
+from unmask.training.fusion import N_SPECTRUM, FusionNetwork
 from unmask.training.xception import (
     BLOCKS,
     FrozenBatchNorm2d,
@@ -94,6 +94,9 @@ def test_parameters_are_counted_exactly():
     assert count(network.trunk.parameters()) == 20_806_952
     assert count(head) == 1_443_074
     assert count(trunk) + count(head) == 22_304_554
+    # The specification's two others: with the classifier of ImageNet, and without the spectrum.
+    assert count(trunk) + (2048 + 1) * 1000 == 22_910_480
+    assert count(trunk) + count(head) - 512 * N_SPECTRUM == 22_042_410
 
 
 def test_parts_are_the_whole_trunk_once(trunk):

@@ -8,7 +8,7 @@ from threading import BoundedSemaphore, Lock
 
 from unmask.server.problems import RequestError
 
-__all__ = ["Admission", "busy"]
+__all__ = ["Admission", "busy", "check_count"]
 
 
 class Admission:
@@ -44,6 +44,17 @@ class Admission:
         finally:
             with self._lock:
                 self._n_inside -= 1
+
+
+def check_count(n_files: int, limit: int) -> None:
+    """Let a request pass only with so many files.
+
+    Raises:
+        RequestError: `too_many_files`.
+    """
+    if n_files > limit:
+        message = f"At most {limit} files are taken at once; {n_files} came. Send them in parts."
+        raise RequestError("too_many_files", message)
 
 
 def busy() -> RequestError:

@@ -17,7 +17,7 @@ from werkzeug.datastructures import FileStorage
 from unmask import __version__
 from unmask.detector import Detector, kind_of
 from unmask.errors import InputError, UnsupportedFormatError
-from unmask.server.admission import Admission, busy
+from unmask.server.admission import Admission, busy, check_count
 from unmask.server.jobs import Jobs
 from unmask.server.problems import PROBLEMS, RequestError, problem
 from unmask.server.schemas import (
@@ -168,12 +168,7 @@ def detect_image(form: ImageForm, query: ImageQuery) -> dict[str, Any]:
 def detect_batch(form: BatchForm, query: BatchQuery) -> dict[str, Any]:
     """Judge every face of many photos. A photo that cannot be read does not stop the others."""
     started = perf_counter()
-    limit = service().settings.max_batch_files
-    if len(form.files) > limit:
-        message = (
-            f"A batch may have at most {limit} files; {len(form.files)} came. Send it in parts."
-        )
-        raise RequestError("too_many_files", message)
+    check_count(len(form.files), service().settings.max_batch_files)
     with service().admission.slot():
         results = [_item(file, query) for file in form.files]
     g.outcome = {"items": [_outcome(item) for item in results]}

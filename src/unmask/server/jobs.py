@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, cast
 from werkzeug.datastructures import FileStorage
 
 from unmask.detector import kind_of
-from unmask.server.admission import busy
+from unmask.server.admission import busy, check_count
 from unmask.server.folder import Folder
 from unmask.server.pool import Pool
 from unmask.server.problems import RequestError
@@ -78,10 +78,7 @@ class Jobs:
         Raises:
             RequestError: `too_many_files`; `busy`, too many jobs wait already.
         """
-        limit = self._settings.max_batch_files
-        if len(files) > limit:
-            message = f"A job may have at most {limit} files; {len(files)} came. Send it in parts."
-            raise RequestError("too_many_files", message)
+        check_count(len(files), self._settings.max_batch_files)
         if len(self._store.active()) >= self._settings.max_jobs:
             raise busy()
         job_id = secrets.token_hex(16)

@@ -87,7 +87,7 @@ def policy(html: str) -> str:
 def register(app: Flask, site: dict[str, Asset]) -> None:
     """Serve the page at `/`, or a page that says how to get it."""
     for address, asset in site.items():
-        app.add_url_rule(address, f"page {address}", partial(asset.respond))
+        app.add_url_rule(address, f"page {address}", asset.respond)
     if "/404" in site:
         app.register_error_handler(NotFound, partial(_not_found, site["/404"]))
     if "/" not in site:

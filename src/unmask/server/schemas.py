@@ -36,6 +36,7 @@ from unmask.types import (
     Reason,
     Verdict,
     VideoReport,
+    label_of,
 )
 
 __all__ = [
@@ -572,9 +573,8 @@ def _frame_prediction(frame: FrameReport) -> dict[str, Any]:
     p_fake = max(
         face.prediction.p_fake for face in frame.faces if face.prediction and is_sound(face)
     )
-    label = "FAKE" if p_fake > 0.5 else "REAL"
     confidence = max(_percent(p_fake).values())
-    return {"frame": frame.index, "prediction": label, "confidence": confidence}
+    return {"frame": frame.index, "prediction": label_of(p_fake), "confidence": confidence}
 
 
 def _percent(p_fake: float) -> dict[str, float]:

@@ -27,11 +27,13 @@ import PIL.Image
 
 from unmask import media
 from unmask.alignment import crop_affine
+from unmask.detector import kind_of
 from unmask.errors import ConfigurationError, DataError, InputError, UnmaskError
 from unmask.faces import FaceDetector
 from unmask.training.leakage import Leak, near_duplicates, perceptual_hash, shared_between_splits
 from unmask.training.sources import Source, read_sources
 from unmask.types import FACTS, Box, Face, Image
+from unmask.video import Video
 
 __all__ = ["Preparation", "prepare"]
 
@@ -196,8 +198,6 @@ def process_file(file: Path, *, target: Path, faces: Faces, frames: int) -> Outc
 
 
 def _process_video(file: Path, target: Path, frames: int) -> Outcome:
-    from unmask.video import Video
-
     pictures, sizes_px = [], []
     with Video(file, threads=1) as video:
         for frame in video.frames(video.spread(frames)):
@@ -215,11 +215,9 @@ def _process_video(file: Path, target: Path, frames: int) -> Outcome:
 
 
 def _is_video(file: Path) -> bool:
-    from unmask.video import recognise
-
     try:
         with file.open("rb") as opened:
-            return recognise(opened.read(64)) is not None
+            return kind_of(opened) == "video"
     except OSError:
         return False  # `media.read` says what is wrong
 
