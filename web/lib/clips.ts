@@ -26,8 +26,10 @@ type Start = (
 export class Clips extends Watched<Clip> {
   #sending: { id: number; controller: AbortController } | null = null;
 
+  /** `end` takes back the job of a video that was dropped when it had arrived already. */
   constructor(
     readonly start: Start,
+    readonly end: (jobId: string) => Promise<void>,
     readonly wait = pause,
   ) {
     super();
@@ -53,7 +55,8 @@ export class Clips extends Watched<Clip> {
 
   /** Let go of a video; where it is just being sent, that stops. */
   drop(id: number): void {
-    if (this.#sending?.id === id) {
+    // Once every byte has left, there will be a job: only its answer tells which one to end.
+    if (this.#sending?.id === id && !hasLeft(this.of(id))) {
       this.#sending.controller.abort();
     }
     this.keep((clip) => clip.id !== id);
@@ -67,7 +70,12 @@ export class Clips extends Watched<Clip> {
       const controller = new AbortController();
       this.#sending = { id: next.id, controller };
       this.change(next.id, { sending: { step: "sending", sent: 0 } });
-      this.change(next.id, { sending: await this.#send(next, controller.signal) });
+      const sending = await this.#send(next, controller.signal);
+      if (sending.step === "sent" && !this.of(next.id)) {
+        // Where that fails, the job is in the history and can be cancelled there.
+        await this.end(sending.jobId).catch(() => {});
+      }
+      this.change(next.id, { sending });
     }
     this.#sending = null;
   }
@@ -85,6 +93,10 @@ export class Clips extends Watched<Clip> {
   #waiting(): Clip | undefined {
     return this.snapshot().find(({ sending }) => sending.step === "waiting");
   }
+}
+
+function hasLeft(clip: Clip | undefined): boolean {
+  return clip?.sending.step === "sending" && clip.sending.sent >= clip.file.size;
 }
 
 /** Whether a video is still on its way: closing the page would lose it. */
