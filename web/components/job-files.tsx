@@ -14,18 +14,14 @@ export function JobFiles({ job }: { job: JobAnswer }) {
   return (
     <section aria-labelledby="files">
       <h1 id="files" className="font-serif text-[2.6rem] leading-[1.05]">
-        {job.results.length === 1 ? job.results[0]?.filename : count(job.results.length, "file")}
+        {count(job.results.length, "file")}
       </h1>
       <ul className="mt-5">
         {job.results.map((result, index) => (
           <Row
             key={index}
             result={result}
-            href={
-              result.kind === "video" && !result.problem
-                ? hashOf({ view: "job", id: job.id, file: index })
-                : null
-            }
+            href={result.problem ? null : hashOf({ view: "job", id: job.id, file: index })}
           />
         ))}
       </ul>

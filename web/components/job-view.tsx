@@ -8,6 +8,7 @@ import { videoAdvice } from "@/lib/video-words";
 import { Back } from "./back";
 import { JobFiles } from "./job-files";
 import { JobProgress } from "./job-progress";
+import { KeptPhoto } from "./kept-photo";
 import { Problem } from "./problem";
 import { VideoReport } from "./video-report";
 
@@ -94,7 +95,7 @@ function Content(props: {
     return <Problem advice={told} name={result.filename} code={code} detail={detail} />;
   }
   if (result.kind === "image") {
-    return <JobFiles job={{ ...answer, results: [result] }} />;
+    return <KeptPhoto key={props.file} photo={result} card={card} expiresAt={answer.expires_at} />;
   }
   return (
     <VideoReport
