@@ -65,7 +65,7 @@ export function Start({ model, onFiles }: { model: UseQueryResult<ModelAnswer>; 
               {limits &&
                 `${formats(limits.formats)}, up to ${bytes(limits.max_image_bytes)} each; videos as ${formats(limits.video_formats)}, up to ${bytes(limits.max_video_bytes)}`}
             </p>
-            {limits?.keeps_answers && <Keep />}
+            <div className="mt-2 min-h-10 sm:min-h-8">{limits?.keeps_answers && <Keep />}</div>
           </div>
         </div>
         <Examples onFiles={onFiles} />
@@ -87,14 +87,14 @@ export function Start({ model, onFiles }: { model: UseQueryResult<ModelAnswer>; 
 function Keep() {
   const keep = useSyncExternalStore(onKeptChange, isKept, () => true);
   return (
-    <label className="relative mt-2 flex min-h-8 w-fit items-center gap-2.5 text-sm">
+    <label className="relative flex min-h-8 w-fit items-center gap-2.5 text-sm">
       <input
         type="checkbox"
         className="size-4 accent-ink"
         checked={keep}
         onChange={({ target }) => setKept(target.checked)}
       />
-      Keep what is found in photos, not the photos, in the history of this server
+      Keep findings on photos, not the photos, in the history
     </label>
   );
 }
