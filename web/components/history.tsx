@@ -117,8 +117,8 @@ function Jobs({ keepsPhotos }: { keepsPhotos: boolean }) {
   return (
     <>
       <p className="mt-4 max-w-prose text-muted text-sm">
-        Everybody who can reach this server sees these: the names of the files and what was found,
-        no photo and no video. Each is deleted when its time is over.
+        Everybody who can reach this server sees these: the names of the files, what was found, and
+        for a while the faces of videos. Each is deleted when its time is over.
       </p>
       <div className="mt-5 flex flex-wrap items-center gap-3">
         <Segmented label="Show" options={filters(jobs)} value={filter} onChange={setFilter} />
