@@ -62,6 +62,10 @@ class Settings(BaseSettings):
         "folder; empty: no list of results is kept",
     )
     result_ttl_s: float = Field(86400.0, gt=0, description="how long results are kept, in seconds")
+    keep_answers: bool = Field(
+        True,
+        description="put what is answered at once into the list of results too, without pictures",
+    )
     picture_ttl_s: float = Field(
         3600.0, ge=0, description="how long pictures that a job was asked for are kept; 0: none are"
     )
@@ -82,6 +86,11 @@ class Settings(BaseSettings):
         description="comma-separated origins allowed to call the API; none by default",
     )
     log_file_names: bool = Field(False, description="write the names of uploaded files to the log")
+
+    @property
+    def has_list(self) -> bool:
+        """Whether the server lists its results to those who ask."""
+        return self.store_url != ""
 
     @property
     def n_server_threads(self) -> int:

@@ -20,7 +20,9 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
+
+from unmask.server.problems import PROBLEMS
 
 ROOT = Path(__file__).parents[2]
 SERVE = "import sys; from unmask.cli import main; sys.argv = ['unmask', *sys.argv[1:]]; main()"
@@ -35,6 +37,25 @@ CHROMIUM_ARGUMENTS = [
 ]
 START_S = 120
 TIMEOUT_MS = 60_000
+
+
+@pytest.fixture(autouse=True)
+def patience() -> Iterator[None]:
+    """Time for a model on a machine that is busy."""
+    expect.set_options(timeout=90_000)
+    yield
+    expect.set_options(timeout=5_000)
+
+
+@pytest.fixture(scope="session")
+def titles() -> dict[str, str]:
+    """What a person reads for each verdict."""
+    return {
+        "likely_fake": "Likely manipulated",
+        "likely_real": "Likely genuine",
+        "inconclusive": "Inconclusive",
+        "not_analysed": "Not analysed",
+    }
 
 
 def free_port() -> int:
@@ -219,20 +240,39 @@ def clips(
     return {path.stem: path for path in folder.iterdir()}
 
 
+def _post_files(url: str, *files: tuple[str, bytes]) -> Any:
+    """The answer to files in the field `files[]`."""
+    boundary = "boundary"
+    parts = [
+        f'--{boundary}\r\nContent-Disposition: form-data; name="files[]"; '
+        f'filename="{name}"\r\n\r\n'.encode()
+        + data
+        + b"\r\n"
+        for name, data in files
+    ]
+    content_type = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+    body = b"".join(parts) + f"--{boundary}--\r\n".encode()
+    return _json(urllib.request.Request(url, body, content_type))
+
+
+@pytest.fixture(scope="module")
+def post_batch(server: str) -> Callable[..., str]:
+    """Sends photos to be answered at once; gives the id of the job that keeps the answer."""
+
+    def post(*paths: Path) -> str:
+        files = [(path.name, path.read_bytes()) for path in paths]
+        return str(_post_files(f"{server}/api/detect/batch?heatmap=true", *files)["job_id"])
+
+    return post
+
+
 @pytest.fixture(scope="module")
 def post_job(server: str) -> Callable[..., dict[str, Any]]:
     """Sends a file as a job and, if asked to, waits for its end."""
 
     def post(path: Path, name: str | None = None, *, wait: bool = True) -> dict[str, Any]:
-        boundary = "boundary"
-        head = f'Content-Disposition: form-data; name="files[]"; filename="{name or path.name}"'
-        body = f"--{boundary}\r\n{head}\r\n\r\n".encode() + path.read_bytes()
-        request = urllib.request.Request(
-            f"{server}/api/jobs?heatmap=true&pictures=true",
-            body + f"\r\n--{boundary}--\r\n".encode(),
-            {"Content-Type": f"multipart/form-data; boundary={boundary}"},
-        )
-        job = _json(request)
+        url = f"{server}/api/jobs?heatmap=true&pictures=true"
+        job: dict[str, Any] = _post_files(url, (name or path.name, path.read_bytes()))
         deadline = time.monotonic() + START_S
         while wait and job["state"] in ("queued", "running") and time.monotonic() < deadline:
             time.sleep(0.2)
@@ -240,6 +280,23 @@ def post_job(server: str) -> Callable[..., dict[str, Any]]:
         return job
 
     return post
+
+
+@pytest.fixture(scope="session")
+def refuse() -> Callable[[str], Callable[[Route], None]]:
+    """What answers a request with the problem of this code, as the server would."""
+
+    def with_code(code: str) -> Callable[[Route], None]:
+        status, title = PROBLEMS[code]
+        body = {"status": status.value, "title": title, "code": code, "detail": "Details."}
+        headers = {"Content-Type": "application/problem+json", "Retry-After": "0"}
+
+        def answer(route: Route) -> None:
+            route.fulfill(status=status.value, headers=headers, json=body)
+
+        return answer
+
+    return with_code
 
 
 def _json(request: str | urllib.request.Request) -> Any:

@@ -91,6 +91,32 @@ def test_axe_finds_nothing_on_videos(
     assert findings(page) == []
 
 
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_photos_that_were_kept(
+    open_page: Callable[..., Page],
+    server: str,
+    post_batch: Callable[..., str],
+    photos: dict[str, Path],
+    scheme: str,
+    width: int,
+) -> None:
+    job_id = post_batch(photos["two-faces"], photos["text"])
+    page = open_page(color_scheme=scheme, viewport={"width": width, "height": 800})
+    page.goto(f"{server}/#job={job_id}")
+    page.get_by_role("heading", name="2 files").wait_for()
+    assert findings(page) == []
+    page.goto(f"{server}/#job={job_id}&file=0")
+    page.get_by_role("img", name="two-faces.jpg, not kept").wait_for()
+    assert findings(page) == []
+    page.goto(f"{server}/#job={job_id}&file=1")
+    page.get_by_role("heading", name="This format cannot be read").wait_for()
+    assert findings(page) == []
+    page.goto(f"{server}/#history")
+    page.get_by_role("list", name="Results").wait_for()
+    assert findings(page) == []
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_while_a_video_is_on_its_way(
     open_page: Callable[..., Page], server: str, clips: dict[str, Path], scheme: str

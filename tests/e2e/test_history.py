@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
-
-
-@pytest.fixture(autouse=True)
-def patience() -> Iterator[None]:
-    expect.set_options(timeout=60_000)
-    yield
-    expect.set_options(timeout=5_000)
 
 
 @pytest.fixture
@@ -66,9 +59,70 @@ def test_a_result_is_reopened(history: Page) -> None:
     history.go_back()
     expect(heading).to_have_text("History")
     history.get_by_role("link", name="portrait.jpg").click()
-    expect(heading).to_have_text("portrait.jpg")
-    picture = history.get_by_role("main").locator("li img").first
-    assert picture.evaluate("(image) => image.decode().then(() => image.naturalWidth)") > 0
+    expect(history.get_by_role("img", name="portrait.jpg, not kept")).to_be_visible()
+
+
+def test_a_photo_is_found_again_without_its_picture(
+    page: Page, server: str, photos: dict[str, Path], titles: dict[str, str]
+) -> None:
+    with page.expect_response("**/api/detect/image*") as response:
+        page.get_by_label("Choose photos").set_input_files(photos["two-faces"])
+    answer = response.value.json()
+    page.get_by_role("link", name="history", exact=True).click()
+    expect(page).to_have_url(f"{server}/#job={answer['job_id']}")
+    main = page.get_by_role("main")
+    heading = main.get_by_role("heading", level=1).locator("visible=true")
+    expect(heading).to_have_text(titles[answer["verdict"]])
+
+    # The boxes lie where the faces were, on a frame of the photo's shape, and that is said.
+    expect(main.get_by_text("The server does not keep photos")).to_be_visible()
+    frame = main.get_by_role("img", name="two-faces.jpg, not kept").bounding_box()
+    assert frame is not None
+    scale = frame["width"] / answer["image"]["width"]
+    assert frame["height"] == pytest.approx(scale * answer["image"]["height"], abs=2)
+    boxes = main.get_by_role("group", name="Faces in the photo")
+    for index, face in enumerate(answer["faces"]):
+        box = boxes.get_by_role("button").nth(index).bounding_box()
+        assert box is not None
+        assert box["x"] - frame["x"] == pytest.approx(scale * face["box"][0], abs=2)
+        assert box["y"] - frame["y"] == pytest.approx(scale * face["box"][1], abs=2)
+
+    # The same file brings the picture back, another one does not, and neither is sent.
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.method))
+    main.get_by_label("Choose the photo again").set_input_files(photos["one-face"])
+    expect(main.get_by_role("alert").filter(has_text="another file")).to_be_visible()
+    main.get_by_label("Choose the photo again").set_input_files(photos["two-faces"])
+    shown = main.get_by_role("img", name="two-faces.jpg", exact=True).locator("visible=true")
+    assert shown.evaluate("(image) => image.decode().then(() => image.naturalWidth)") > 0
+    assert "POST" not in sent
+
+
+def test_findings_on_photos_are_kept_only_where_that_is_wanted(
+    page: Page, server: str, photos: dict[str, Path]
+) -> None:
+    before = len(names(server))
+    page.get_by_role("checkbox", name="Keep findings").uncheck()
+    page.get_by_label("Choose photos").set_input_files(photos["no-face"])
+    expect(page.get_by_text("not on the server")).to_be_visible()
+    assert len(names(server)) == before
+    page.reload()
+    expect(page.get_by_role("checkbox", name="Keep findings")).not_to_be_checked()
+
+
+def test_many_photos_of_one_request_are_found_again(
+    page: Page, server: str, post_batch: Callable[..., str], photos: dict[str, Path]
+) -> None:
+    job_id = post_batch(photos["one-face"], photos["text"])
+    page.goto(f"{server}/#job={job_id}")
+    main = page.get_by_role("main")
+    heading = main.get_by_role("heading", level=1).locator("visible=true")
+    expect(heading).to_have_text("2 files")
+    expect(main.get_by_text("This format cannot be read")).to_be_visible()
+    main.get_by_role("link", name="one-face.jpg").click()
+    expect(main.get_by_role("img", name="one-face.jpg, not kept")).to_be_visible()
+    main.get_by_role("link", name="All files").click()
+    expect(heading).to_have_text("2 files")
 
 
 def test_one_is_deleted(history: Page, server: str) -> None:

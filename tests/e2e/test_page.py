@@ -4,30 +4,19 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from unmask.detector import Detector
+from unmask.server.problems import PROBLEMS
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-TITLES = {
-    "likely_fake": "Likely manipulated",
-    "likely_real": "Likely genuine",
-    "inconclusive": "Inconclusive",
-    "not_analysed": "Not analysed",
-}
-
-
-@pytest.fixture(autouse=True)
-def patience() -> Iterator[None]:
-    expect.set_options(timeout=60_000)
-    yield
-    expect.set_options(timeout=5_000)
 
 
 def choose(page: Page, *paths: Path) -> None:
@@ -48,12 +37,12 @@ def heading(page: Page) -> Any:
     [("A portrait", "astronaut.jpg"), ("The same portrait", "astronaut-fake.jpg")],
 )
 def test_an_example_gets_the_verdict_of_the_library(
-    page: Page, detector: Detector, button: str, file: str
+    page: Page, titles: dict[str, str], detector: Detector, button: str, file: str
 ) -> None:
     report = detector.image(EXAMPLES / file)
     assert report.p_fake is not None
     page.get_by_role("button", name=button).click()
-    expect(heading(page)).to_have_text(TITLES[report.verdict])
+    expect(heading(page)).to_have_text(titles[report.verdict])
     readings = page.get_by_role("table", name="Probability")
     expect(readings.get_by_role("row", name="Manipulated")).to_contain_text(percent(report.p_fake))
     expect(readings.get_by_role("row", name="Genuine")).to_contain_text(percent(1 - report.p_fake))
@@ -167,6 +156,19 @@ def test_an_error_says_what_to_do(
     # The page is none the worse for it.
     choose(page, photos["no-face"])
     expect(heading(page)).to_have_text("Not analysed")
+
+
+def test_every_problem_of_the_api_is_told(
+    page: Page, refuse: Callable[[str], Callable[[Route], None]], photos: dict[str, Path]
+) -> None:
+    for code in PROBLEMS:
+        page.route("**/api/detect/image*", refuse(code))
+        choose(page, photos["no-face"])
+        problem = page.get_by_role("region").filter(has_text=re.compile(rf"Code{code}"))
+        expect(problem).to_be_visible()
+        expect(problem).not_to_contain_text("Something unexpected")
+        page.unroute("**/api/detect/image*")
+        page.get_by_role("button", name="Start over").click()
 
 
 def test_a_photo_over_the_limit_is_never_sent(page: Page, photos: dict[str, Path]) -> None:

@@ -6,29 +6,16 @@ import json
 import math
 import re
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from unmask.detector import Detector
-
-TITLES = {
-    "likely_fake": "Likely manipulated",
-    "likely_real": "Likely genuine",
-    "inconclusive": "Inconclusive",
-    "not_analysed": "Not analysed",
-}
-
-
-@pytest.fixture(autouse=True)
-def patience() -> Iterator[None]:
-    expect.set_options(timeout=90_000)
-    yield
-    expect.set_options(timeout=5_000)
+from unmask.server.problems import PROBLEMS
 
 
 @pytest.fixture(scope="module")
@@ -72,9 +59,9 @@ def job_of(page: Page, server: str) -> dict[str, Any]:
         return dict(json.load(response))
 
 
-def n_jobs(server: str) -> int:
+def jobs(server: str) -> list[dict[str, Any]]:
     with urllib.request.urlopen(f"{server}/api/jobs?limit=200") as response:
-        return len(json.load(response)["jobs"])
+        return list(json.load(response)["jobs"])
 
 
 def moments(result: dict[str, Any], person: int) -> list[tuple[float, dict[str, Any]]]:
@@ -87,16 +74,20 @@ def moments(result: dict[str, Any], person: int) -> list[tuple[float, dict[str, 
 
 
 def test_a_video_gets_the_verdict_of_the_library(
-    page: Page, server: str, detector: Detector, clips: dict[str, Path]
+    page: Page,
+    server: str,
+    titles: dict[str, str],
+    detector: Detector,
+    clips: dict[str, Path],
 ) -> None:
     report = detector.video(clips["two-people"])
     send(page, clips["two-people"])
-    expect(heading(page)).to_have_text(TITLES[report.verdict])
+    expect(heading(page)).to_have_text(titles[report.verdict])
     expect(heading(page)).to_be_focused()
     people = page.get_by_role("article")
     expect(people).to_have_count(len(report.tracks))
     for person, track in enumerate(report.tracks):
-        expect(people.nth(person)).to_contain_text(TITLES[track.verdict])
+        expect(people.nth(person)).to_contain_text(titles[track.verdict])
         assert track.p_fake is not None
         expect(people.nth(person)).to_contain_text(percent(track.p_fake))
         for interval in track.intervals:
@@ -159,7 +150,9 @@ def test_a_suspicious_stretch_can_be_opened(
     assert page.evaluate(current) == pytest.approx(first_s, abs=0.01)
 
 
-def test_the_keyboard_goes_from_moment_to_moment(reopened: Page, judged: dict[str, Any]) -> None:
+def test_the_keyboard_goes_from_moment_to_moment(
+    reopened: Page, titles: dict[str, str], judged: dict[str, Any]
+) -> None:
     seen = moments(judged["results"][0], 0)
     timeline = reopened.get_by_role("slider", name="Moments of Person 1")
     timeline.focus()
@@ -168,7 +161,7 @@ def test_the_keyboard_goes_from_moment_to_moment(reopened: Page, judged: dict[st
         expect(timeline).to_have_attribute("aria-valuenow", str(index + 1))
         time_s, face = seen[index]
         value = timeline.get_attribute("aria-valuetext") or ""
-        assert value.startswith(f"{clock(time_s)}: {TITLES[face['verdict']]}")
+        assert value.startswith(f"{clock(time_s)}: {titles[face['verdict']]}")
         region = reopened.get_by_role("region", name=f"Person 1 at {clock(time_s)}")
         expect(region).to_be_visible()
     reopened.keyboard.press("ArrowRight")
@@ -207,6 +200,31 @@ def test_a_job_can_be_cancelled(page: Page, server: str, clips: dict[str, Path])
     expect(page.get_by_role("slider", name="Moments of Person 1")).to_be_visible()
 
 
+def test_a_video_that_is_cancelled_when_it_has_arrived_leaves_no_job_running(
+    page: Page, server: str, clips: dict[str, Path]
+) -> None:
+    before = {job["id"] for job in jobs(server)}
+    # The answer comes late, as from a server that has much to do.
+    page.evaluate(
+        """() => {
+            const { send } = XMLHttpRequest.prototype;
+            XMLHttpRequest.prototype.send = function (body) {
+                const { onload } = this;
+                this.onload = (event) => setTimeout(() => onload.call(this, event), 5000);
+                send.call(this, body);
+            };
+        }"""
+    )
+    send(page, clips["two-people"])
+    expect(heading(page)).to_have_text("The server takes it in")
+    with page.expect_response(lambda response: response.request.method == "DELETE") as ending:
+        page.get_by_role("button", name="Cancel").click()
+    assert ending.value.ok
+    new = [job for job in jobs(server) if job["id"] not in before]
+    assert [job["state"] for job in new] in ([], ["cancelled"])
+    expect(page).not_to_have_url(re.compile("#job="))
+
+
 def test_an_upload_tells_how_far_it_is_and_outlives_a_server_that_is_gone(
     open_page: Callable[..., Page],
     launch: Callable[..., Any],
@@ -231,10 +249,10 @@ def test_an_upload_tells_how_far_it_is_and_outlives_a_server_that_is_gone(
     expect(heading(page)).to_have_text("The server did not answer")
     network.send("Network.emulateNetworkConditions", {**speed, "uploadThroughput": -1})
     with launch(port, tmp_path / "second.log", **settings) as address:
-        assert n_jobs(address) == 0
+        assert len(jobs(address)) == 0
         page.get_by_role("button", name="Try again").dblclick()
         expect(page.get_by_role("slider", name="Moments of Person 1")).to_be_visible()
-        assert n_jobs(address) == 1
+        assert len(jobs(address)) == 1
 
 
 def test_a_server_that_falls_silent_is_asked_again(
@@ -283,6 +301,19 @@ def test_a_video_over_the_limit_is_never_sent(page: Page, clips: dict[str, Path]
     send(page, clips["too-large"])
     expect(heading(page)).to_have_text("This video is too large")
     assert "POST" not in sent
+
+
+def test_every_problem_of_the_api_is_told(
+    page: Page, refuse: Callable[[str], Callable[[Route], None]], clips: dict[str, Path]
+) -> None:
+    for code in PROBLEMS:
+        page.route("**/api/jobs?*", refuse(code))
+        send(page, clips["nobody"])
+        problem = page.get_by_role("region").filter(has_text=re.compile(rf"Code{code}"))
+        expect(problem).to_be_visible()
+        expect(problem).not_to_contain_text("Something unexpected")
+        page.unroute("**/api/jobs?*")
+        page.reload()
 
 
 @pytest.mark.parametrize(

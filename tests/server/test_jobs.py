@@ -12,10 +12,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import PIL.Image
 import pytest
 from flask import Flask
+from sqlalchemy.exc import OperationalError
 from werkzeug.datastructures import FileStorage
 
 from unmask.errors import ConfigurationError
@@ -384,6 +386,71 @@ def test_the_list_has_the_latest_first_and_can_be_emptied(idle, landscape):
     assert [f"/api/jobs/{job.id}" for job in rest.jobs] == locations[:1]
     assert client.delete("/api/jobs").status_code == 204
     assert client.get("/api/jobs").json == {"jobs": []}
+
+
+def test_what_is_answered_at_once_is_listed_too(idle, astronaut, landscape, face_clip):
+    client = idle.test_client()
+
+    def post(route: str, *files: bytes, field: str = "file") -> dict[str, Any]:
+        data = {field: [(io.BytesIO(data), f"{n}.bin") for n, data in enumerate(files)]}
+        return client.post(f"/api/detect/{route}", data=data).json
+
+    photo = post("image?heatmap=true&overlay=true", astronaut)
+    batch = post("batch", landscape, b"no picture", field="files[]")
+    video = post("video", face_clip)
+    listed = JobsAnswer.model_validate(client.get("/api/jobs").json).jobs
+    answers = (video, batch, photo)
+    assert [job.id for job in listed] == [answer["job_id"] for answer in answers]
+    assert [job.kind for job in listed] == ["video", "batch", "image"]
+    assert [job.progress.done for job in listed] == [len(video["frames"]), 2, 1]
+    assert listed[1].filenames == ["0.bin", "1.bin"]
+    for job, answer in zip(listed, answers, strict=True):
+        assert job.state == State.FINISHED
+        kept = client.get(f"/api/jobs/{job.id}").json
+        JobAnswer.model_validate(kept)
+        for result, single in zip(kept["results"], answer.get("results", [answer]), strict=True):
+            assert (
+                result.items()
+                >= {
+                    name: value
+                    for name, value in single.items()
+                    if name not in ("job_id", "gradcam_image")
+                }.items()
+            )
+            assert result.get("gradcam_image") is None
+            assert result["files"] == {}
+        assert client.delete(f"/api/jobs/{job.id}").status_code == 204
+    assert client.get("/api/jobs").json == {"jobs": []}
+
+
+@pytest.mark.parametrize(
+    ("changes", "query"),
+    [({}, "?keep=false"), ({"keep_answers": False}, ""), ({"store_url": ""}, "")],
+    ids=["not wanted", "not offered", "no list"],
+)
+def test_an_answer_is_kept_only_where_that_is_wanted(detector, tmp_path, landscape, changes, query):
+    app = create_app(settings_in(tmp_path, workers=0, **changes), detector)
+    client = app.test_client()
+    for route, field in (("image", "file"), ("batch", "files[]")):
+        data = {field: (io.BytesIO(landscape), "a.png")}
+        answer = client.post(f"/api/detect/{route}{query}", data=data).json
+        assert answer["job_id"] is None
+    limits = client.get("/api/model").json["limits"]
+    assert limits["keeps_answers"] is (changes == {})
+    assert app.extensions["unmask"].jobs._store.ids() == set()
+    app.extensions["unmask"].jobs.close()
+
+
+def test_an_answer_that_cannot_be_kept_is_given_all_the_same(idle, landscape, monkeypatch, caplog):
+    def fail(*_, **__) -> None:
+        raise OperationalError("insert", {}, Exception("disk full"))
+
+    monkeypatch.setattr(Store, "add_finished", fail)
+    data = {"file": (io.BytesIO(landscape), "a.png")}
+    response = idle.test_client().post("/api/detect/image", data=data)
+    assert (response.status_code, response.json["reason"]) == (200, "no_face")
+    assert response.json["job_id"] is None
+    assert "could not be kept" in caplog.text
 
 
 def test_too_many_jobs_and_files_are_refused_and_leave_nothing(detector, tmp_path, landscape):

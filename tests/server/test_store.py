@@ -59,6 +59,22 @@ def test_a_job_from_the_queue_to_its_end(store):
     assert ended.created_at <= ended.started_at <= ended.finished_at
 
 
+def test_what_was_answered_at_once_is_a_job_that_has_ended(store):
+    found = [{**REPORT, "filename": name} for name in ("a.jpg", "b.jpg")]
+    store.add_finished("one", "batch", found, OPTIONS)
+    job = store.get("one")
+    assert (job.state, job.names, job.done, job.total) == (
+        State.FINISHED,
+        ["a.jpg", "b.jpg"],
+        2,
+        2,
+    )
+    assert job.expires_at == pytest.approx(job.finished_at + 60)
+    assert store.reports("one") == dict(enumerate(found))
+    assert store.claim("worker", 10) is None
+    assert store.delete("one")
+
+
 def test_another_process_finds_everything_again(url, store):
     queued(store)
     other = Store(url, ttl_s=60)

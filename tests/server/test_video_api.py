@@ -5,7 +5,7 @@ import io
 import pytest
 
 from unmask.server import create_app
-from unmask.server.schemas import VideoAnswer
+from unmask.server.schemas import KeptVideo
 from unmask.settings import Settings
 
 
@@ -20,7 +20,7 @@ def post(client):
 
 def test_a_clip_has_the_fields_of_the_specification_and_of_the_report(post, face_clip, detector):
     response = post(face_clip)
-    answer = VideoAnswer.model_validate(response.json)
+    answer = KeptVideo.model_validate(response.json)
     report = detector.video(face_clip)
     assert response.status_code == 200
     assert answer.p_fake == pytest.approx(report.p_fake, abs=1e-6)
@@ -43,7 +43,7 @@ def test_a_clip_has_the_fields_of_the_specification_and_of_the_report(post, face
 
 @pytest.mark.parametrize("query", ["", "?heatmap=true"])
 def test_heat_maps_come_where_they_are_asked_for(post, face_clip, query):
-    answer = VideoAnswer.model_validate(post(face_clip, query).json)
+    answer = KeptVideo.model_validate(post(face_clip, query).json)
     maps = [face.heatmap for frame in answer.frames for face in frame.faces]
     assert maps
     assert all((one is not None) == bool(query) for one in maps)
@@ -51,7 +51,7 @@ def test_heat_maps_come_where_they_are_asked_for(post, face_clip, query):
 
 def test_a_video_without_a_face_has_no_probability(post, faceless_clip):
     response = post(faceless_clip)
-    answer = VideoAnswer.model_validate(response.json)
+    answer = KeptVideo.model_validate(response.json)
     assert response.status_code == 200
     assert (answer.verdict, answer.reason) == ("not_analysed", "no_face")
     assert answer.prediction is answer.confidence is answer.p_fake is answer.label is None

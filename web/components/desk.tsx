@@ -5,6 +5,7 @@ import { ArrowLeft, Plus } from "lucide-react";
 import { useEffect, useState, useSyncExternalStore } from "react";
 import { detectImage, getModel } from "@/lib/api";
 import { filesOf, isVideo } from "@/lib/files";
+import { isKept } from "@/lib/keep";
 import { type Exhibit, Queue } from "@/lib/queue";
 import { advice, VERDICTS } from "@/lib/verdict";
 import { ExhibitView } from "./exhibit-view";
@@ -21,7 +22,7 @@ export function Desk(props: {
   /** Photos came in, from wherever they were dropped. */
   onPhotos: () => void;
 }) {
-  const [queue] = useState(() => new Queue(detectImage));
+  const [queue] = useState(() => new Queue((file, signal) => detectImage(file, isKept(), signal)));
   const exhibits = useSyncExternalStore(queue.subscribe, queue.snapshot, () => NONE);
   const [openId, setOpenId] = useState<number | null>(null);
   const model = useQuery({ queryKey: ["model"], queryFn: ({ signal }) => getModel(signal) });

@@ -2,7 +2,8 @@ import type { ModelAnswer } from "@/lib/api";
 import { sources } from "@/lib/card";
 import { rate } from "@/lib/format";
 import { pictures } from "@/lib/measured";
-import { Cell, Figures, Head } from "./ui/table";
+import { RateHeads } from "./rate-heads";
+import { Cell, Figures } from "./ui/table";
 
 /** How often the model is wrong, by the kind of pictures it was counted on. */
 export function ErrorRates({ card }: { card: ModelAnswer | undefined }) {
@@ -22,12 +23,7 @@ export function ErrorRates({ card }: { card: ModelAnswer | undefined }) {
       <Figures label="Error rates of the card">
         <thead className="text-left text-muted text-xs">
           <tr className="align-bottom">
-            <Head>Pictures</Head>
-            <Head isNumber>Genuine faces</Head>
-            <Head isNumber>flagged by mistake</Head>
-            <Head isNumber>Manipulated faces</Head>
-            <Head isNumber>flagged</Head>
-            <Head isNumber>passed as genuine</Head>
+            <RateHeads />
           </tr>
         </thead>
         <tbody>

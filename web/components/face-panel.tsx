@@ -1,3 +1,4 @@
+import { useId } from "react";
 import type { FaceAnswer, ModelAnswer } from "@/lib/api";
 import { rates } from "@/lib/card";
 import { percent, pixels, plain, rate, signed } from "@/lib/format";
@@ -14,10 +15,11 @@ export function FacePanel(props: {
   card: ModelAnswer | undefined;
 }) {
   const { face, index, isOnly, card } = props;
+  const id = useId();
   const doubts = face.quality.reasons.filter((reason) => reason !== face.reason);
   return (
-    <section aria-labelledby="face" className="border-ink border-t pt-4">
-      <h2 id="face" className="flex flex-wrap items-baseline justify-between gap-x-4">
+    <section aria-labelledby={id} className="border-ink border-t pt-4">
+      <h2 id={id} className="flex flex-wrap items-baseline justify-between gap-x-4">
         <span className="font-medium">Face {index + 1}</span>
         <span className={cn("flex items-center gap-1.5 text-sm", VERDICT_TEXT[face.verdict])}>
           <VerdictMark verdict={face.verdict} className="size-3.5" />

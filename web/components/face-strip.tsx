@@ -7,7 +7,7 @@ import { VERDICT_TEXT, VerdictMark } from "./verdict-mark";
 
 /** The faces of a photo, cut out and side by side. */
 export function FaceStrip(props: {
-  url: string;
+  url: string | undefined;
   answer: ImageAnswer;
   selected: number;
   onSelect: (face: number) => void;
@@ -37,7 +37,7 @@ export function FaceStrip(props: {
             <span className="sr-only">
               Face {index + 1}: {VERDICTS[face.verdict].title},
             </span>
-            <Cutout url={props.url} face={face} image={answer.image} />
+            <Cutout url={props.url} face={face} image={answer.image} name={`${index + 1}`} />
             <span className="reading mt-1 flex items-center gap-1 text-xs">
               <VerdictMark
                 verdict={face.verdict}
@@ -52,22 +52,36 @@ export function FaceStrip(props: {
   );
 }
 
-function Cutout(props: { url: string; face: FaceAnswer; image: ImageAnswer["image"] }) {
+function Cutout(props: {
+  url: string | undefined;
+  face: FaceAnswer;
+  image: ImageAnswer["image"];
+  name: string;
+}) {
   const [x1, y1, x2, y2] = props.face.box;
   const side = Math.max(x2 - x1, y2 - y1);
   const [left, top] = [(x1 + x2 - side) / 2, (y1 + y2 - side) / 2];
   return (
     <span className="relative block aspect-square overflow-hidden bg-bench">
-      <img
-        src={props.url}
-        alt=""
-        className="absolute max-w-none"
-        style={{
-          width: `${(100 * (props.image.width ?? 0)) / side}%`,
-          left: `${(-100 * left) / side}%`,
-          top: `${(-100 * top) / side}%`,
-        }}
-      />
+      {props.url ? (
+        <img
+          src={props.url}
+          alt=""
+          className="absolute max-w-none"
+          style={{
+            width: `${(100 * (props.image.width ?? 0)) / side}%`,
+            left: `${(-100 * left) / side}%`,
+            top: `${(-100 * top) / side}%`,
+          }}
+        />
+      ) : (
+        <span
+          className="reading absolute inset-0 grid place-items-center text-muted"
+          aria-hidden="true"
+        >
+          {props.name}
+        </span>
+      )}
     </span>
   );
 }

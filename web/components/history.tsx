@@ -2,11 +2,11 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { Trash2 } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 import { hashOf } from "@/lib/address";
-import { ApiError, endJob, forgetAllJobs, type JobSummary, listJobs } from "@/lib/api";
+import { ApiError, endJob, forgetAllJobs, type JobSummary, type Limits, listJobs } from "@/lib/api";
 import { isFinal } from "@/lib/follow";
 import { count } from "@/lib/format";
 import { cn } from "@/lib/utils";
-import { VERDICT_ORDER, VERDICTS } from "@/lib/verdict";
+import { advice, VERDICT_ORDER, VERDICTS } from "@/lib/verdict";
 import { type Outcome, outcomeOf, videoAdvice } from "@/lib/video-words";
 import { Back } from "./back";
 import { Button } from "./ui/button";
@@ -18,7 +18,7 @@ const PAGE = 50;
 const REFRESH_MS = 3_000;
 
 /** What was done on this server, as long as it keeps it. */
-export function History({ hasList }: { hasList: boolean | undefined }) {
+export function History({ limits }: { limits: Limits | undefined }) {
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => heading.current?.focus({ preventScroll: true }), []);
   return (
@@ -35,13 +35,11 @@ export function History({ hasList }: { hasList: boolean | undefined }) {
         >
           History
         </h1>
-        {hasList === false ? (
+        {limits?.has_list && <Jobs keepsPhotos={limits.keeps_answers} />}
+        {limits?.has_list === false && (
           <p className="mt-4 max-w-prose">
-            This server keeps no list of results. A job can be found at its own address only, and
-            for a short time.
+            {advice("store_off").title}. {advice("store_off").todo}
           </p>
-        ) : (
-          hasList && <Jobs />
         )}
       </section>
     </>
@@ -50,7 +48,7 @@ export function History({ hasList }: { hasList: boolean | undefined }) {
 
 type Filter = Outcome | "all";
 
-function Jobs() {
+function Jobs({ keepsPhotos }: { keepsPhotos: boolean }) {
   const [filter, setFilter] = useState<Filter>("all");
   const [name, setName] = useState("");
   const [failure, setFailure] = useState<string | null>(null);
@@ -109,15 +107,18 @@ function Jobs() {
   if (jobs.length === 0) {
     return (
       <p className="mt-4 max-w-prose">
-        Nothing is kept here. Videos come here as soon as they are sent; photos are answered at once
-        and leave nothing.
+        Nothing is kept here. Videos come here as soon as they are sent,{" "}
+        {keepsPhotos
+          ? "what is found in a photo as soon as it is found."
+          : "photos leave nothing on this server."}
       </p>
     );
   }
   return (
     <>
       <p className="mt-4 max-w-prose text-muted text-sm">
-        Everybody who can reach this server sees these. Each is deleted when its time is over.
+        Everybody who can reach this server sees these: the names of the files, what was found, and
+        for a while the faces of videos. Each is deleted when its time is over.
       </p>
       <div className="mt-5 flex flex-wrap items-center gap-3">
         <Segmented label="Show" options={filters(jobs)} value={filter} onChange={setFilter} />

@@ -2,7 +2,7 @@ import { hashOf } from "@/lib/address";
 import { type JobAnswer, pictureUrl } from "@/lib/api";
 import { count, percent } from "@/lib/format";
 import { cn } from "@/lib/utils";
-import { REASONS, VERDICTS } from "@/lib/verdict";
+import { advice, REASONS, VERDICTS } from "@/lib/verdict";
 import { videoAdvice } from "@/lib/video-words";
 import { KeptPicture } from "./kept-picture";
 import { VERDICT_TEXT, VerdictMark } from "./verdict-mark";
@@ -11,21 +11,19 @@ type Result = JobAnswer["results"][number];
 
 /** The files of a job and what was found in each. */
 export function JobFiles({ job }: { job: JobAnswer }) {
+  const hasPictures = job.results.some(({ files }) => Object.keys(files).length > 0);
   return (
     <section aria-labelledby="files">
       <h1 id="files" className="font-serif text-[2.6rem] leading-[1.05]">
-        {job.results.length === 1 ? job.results[0]?.filename : count(job.results.length, "file")}
+        {count(job.results.length, "file")}
       </h1>
       <ul className="mt-5">
         {job.results.map((result, index) => (
           <Row
             key={index}
             result={result}
-            href={
-              result.kind === "video" && !result.problem
-                ? hashOf({ view: "job", id: job.id, file: index })
-                : null
-            }
+            hasPicture={hasPictures}
+            href={result.problem ? null : hashOf({ view: "job", id: job.id, file: index })}
           />
         ))}
       </ul>
@@ -33,16 +31,26 @@ export function JobFiles({ job }: { job: JobAnswer }) {
   );
 }
 
-function Row({ result, href }: { result: Result; href: string | null }) {
+function Row(props: { result: Result; hasPicture: boolean; href: string | null }) {
+  const { result, hasPicture, href } = props;
   const { verdict, p_fake, filename, problem, reason, files } = result;
   const picture = files.overlay ?? files.thumbnail;
   return (
-    <li className="grid grid-cols-[auto_minmax(0,1fr)] gap-x-4 gap-y-1 border-rule border-t py-4 text-sm sm:grid-cols-[auto_minmax(0,1fr)_12rem_4rem]">
-      <KeptPicture
-        url={picture && pictureUrl(picture)}
-        alt=""
-        className="row-span-3 size-24 sm:row-span-1"
-      />
+    <li
+      className={cn(
+        "grid gap-x-4 gap-y-1 border-rule border-t py-4 text-sm",
+        hasPicture
+          ? "grid-cols-[auto_minmax(0,1fr)] sm:grid-cols-[auto_minmax(0,1fr)_12rem_4rem]"
+          : "sm:grid-cols-[minmax(0,1fr)_12rem_4rem]",
+      )}
+    >
+      {hasPicture && (
+        <KeptPicture
+          url={picture && pictureUrl(picture)}
+          alt=""
+          className="row-span-3 size-24 sm:row-span-1"
+        />
+      )}
       <div className="min-w-0">
         {href ? (
           <a href={href} className="break-words underline decoration-edge underline-offset-4">
@@ -53,7 +61,7 @@ function Row({ result, href }: { result: Result; href: string | null }) {
         )}
         <p className="mt-1 text-muted">
           {problem
-            ? videoAdvice(problem.code).title
+            ? (result.kind === "image" ? advice : videoAdvice)(problem.code).title
             : (reason && REASONS[reason]) ||
               (result.kind === "image" && count(result.faces.length, "face"))}
         </p>

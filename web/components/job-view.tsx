@@ -3,9 +3,12 @@ import { hashOf } from "@/lib/address";
 import { ApiError, endJob, type JobAnswer, type JobSummary, type ModelAnswer } from "@/lib/api";
 import type { Clip, Clips } from "@/lib/clips";
 import { follow } from "@/lib/follow";
+import { advice } from "@/lib/verdict";
+import { videoAdvice } from "@/lib/video-words";
 import { Back } from "./back";
 import { JobFiles } from "./job-files";
 import { JobProgress } from "./job-progress";
+import { KeptPhoto } from "./kept-photo";
 import { Problem } from "./problem";
 import { VideoReport } from "./video-report";
 
@@ -56,7 +59,9 @@ function Content(props: {
     });
   if (error) {
     const code = error instanceof ApiError ? error.code : "unexpected";
-    return <Problem code={code} detail={error.message} onRetry={resend} />;
+    return (
+      <Problem advice={videoAdvice(code)} code={code} detail={error.message} onRetry={resend} />
+    );
   }
   if (!answer) {
     return (
@@ -69,10 +74,12 @@ function Content(props: {
     );
   }
   if (answer.state !== "finished") {
+    const code = answer.reason ?? "internal";
     return (
       <Problem
+        advice={videoAdvice(code)}
         name={answer.filenames.join(", ")}
-        code={answer.reason ?? "internal"}
+        code={code}
         detail={answer.detail}
         onRetry={resend}
       />
@@ -84,10 +91,11 @@ function Content(props: {
   }
   if (result.problem) {
     const { code, detail } = result.problem;
-    return <Problem name={result.filename} code={code} detail={detail} />;
+    const told = result.kind === "image" ? advice(code) : videoAdvice(code);
+    return <Problem advice={told} name={result.filename} code={code} detail={detail} />;
   }
   if (result.kind === "image") {
-    return <JobFiles job={{ ...answer, results: [result] }} />;
+    return <KeptPhoto key={props.file} photo={result} card={card} expiresAt={answer.expires_at} />;
   }
   return (
     <VideoReport

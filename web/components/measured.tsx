@@ -4,6 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { getMeasurements, type ModelAnswer } from "@/lib/api";
 import { rate } from "@/lib/format";
 import { byModel, type Estimate, type Measurement, rows } from "@/lib/measured";
+import { RateHeads } from "./rate-heads";
 import { Cell, Figures, Head } from "./ui/table";
 
 /** How often the verdicts were wrong on pictures that set nothing, from the results files. */
@@ -36,12 +37,7 @@ export function Measured({ card }: { card: ModelAnswer | undefined }) {
         <Figures label="Measured error rates">
           <thead className="text-left text-muted text-xs">
             <tr className="align-bottom">
-              <Head>Pictures</Head>
-              <Head isNumber>Genuine faces</Head>
-              <Head isNumber>flagged by mistake</Head>
-              <Head isNumber>Manipulated faces</Head>
-              <Head isNumber>flagged</Head>
-              <Head isNumber>passed as genuine</Head>
+              <RateHeads />
               <Head isNumber>No side taken</Head>
             </tr>
           </thead>

@@ -30,7 +30,8 @@ const TAG: Record<Verdict, string> = {
 
 /** The photo on its bench: rulers in its own pixels, heat map, and a frame around every face. */
 export function Photo(props: {
-  url: string;
+  /** Undefined where the picture is not to be had: then its shape stands for it. */
+  url: string | undefined;
   name: string;
   size: Size | null;
   faces?: readonly FaceAnswer[];
@@ -40,7 +41,7 @@ export function Photo(props: {
 }) {
   const { url, name, faces = [], selected = 0, heat } = props;
   const [natural, setNatural] = useState<Size | null>(null);
-  const [isUnshowable, setUnshowable] = useState(false);
+  const [unshowable, setUnshowable] = useState<string | null>(null);
   const [isFull, setFull] = useState(false);
   const size = props.size ?? natural;
   return (
@@ -58,7 +59,13 @@ export function Photo(props: {
           style={size ? extent(size, isFull) : { width: "100%", height: "24rem" }}
         >
           {size && <Rulers size={size} />}
-          {isUnshowable ? (
+          {url === undefined ? (
+            <div
+              role="img"
+              aria-label={`${name}, not kept`}
+              className="absolute inset-0 border border-edge border-dashed"
+            />
+          ) : unshowable === url ? (
             <p className="absolute inset-0 grid place-items-center border border-edge border-dashed p-6 text-center text-muted text-sm">
               This browser cannot show this format. The finding does not depend on it.
             </p>
@@ -70,7 +77,7 @@ export function Photo(props: {
               onLoad={({ currentTarget: { naturalWidth: width, naturalHeight: height } }) =>
                 setNatural({ width, height })
               }
-              onError={() => setUnshowable(true)}
+              onError={() => setUnshowable(url)}
             />
           )}
           {size && heat && <HeatLayer size={size} faces={faces} {...heat} />}

@@ -1,10 +1,8 @@
 import { type RefObject, useEffect, useState } from "react";
 import type { JobVideo, Verdict } from "@/lib/api";
-import { sha256 } from "@/lib/files";
 import { percent } from "@/lib/format";
 import { type Marker, type Moment, markerAt } from "@/lib/timeline";
-import { buttonClass } from "./ui/button";
-import { FileInput } from "./ui/file-input";
+import { ChooseAgain } from "./choose-again";
 
 const COLOUR: Record<Verdict, string> = {
   likely_fake: "var(--color-photo-fake)",
@@ -37,7 +35,11 @@ export function Player(props: {
   }, [element, url, onTime]);
 
   if (url === undefined) {
-    return <Missing video={video} onFile={props.onFile} />;
+    return (
+      <section aria-label="Video" className="bg-bench sm:p-4">
+        <ChooseAgain kind="video" hash={video.sha256} onFile={props.onFile} />
+      </section>
+    );
   }
   return (
     <section aria-label="Video" className="flex justify-center bg-bench p-4 sm:p-6">
@@ -150,43 +152,4 @@ function eachFrame(video: HTMLVideoElement, tell: (timeS: number) => void): () =
   };
   handle = requestAnimationFrame(next);
   return () => cancelAnimationFrame(handle);
-}
-
-/** Where the video would be: the server does not keep it. */
-function Missing({ video, onFile }: { video: JobVideo; onFile: (file: File) => void }) {
-  const [isOther, setOther] = useState(false);
-  // Only pages from a safe origin may compute it; without it nobody knows whether it is the file.
-  const canCompare = globalThis.crypto?.subtle !== undefined && video.sha256 !== null;
-  async function take([file]: File[]) {
-    if (file) {
-      const isSame = (await sha256(file)) === video.sha256;
-      setOther(!isSame);
-      if (isSame) {
-        onFile(file);
-      }
-    }
-  }
-  return (
-    <section aria-label="Video" className="bg-bench p-6 text-center sm:p-10">
-      <p className="mx-auto max-w-prose text-sm">
-        The server does not keep videos.
-        {canCompare && " Choose this one again to play it here, with the boxes; it is not sent."}
-      </p>
-      {canCompare && (
-        <FileInput
-          label="Choose the video again"
-          accept="video/*"
-          className={`${buttonClass()} mt-4`}
-          onFiles={take}
-        >
-          Choose the video again
-        </FileInput>
-      )}
-      {isOther && (
-        <p role="alert" className="mt-3 text-fake text-sm">
-          That is another file: its SHA-256 is not that of the one analysed.
-        </p>
-      )}
-    </section>
-  );
 }

@@ -1,6 +1,6 @@
 "use client";
 
-import { useState } from "react";
+import { useId, useState } from "react";
 import { flagPrecision, type SourceRates } from "@/lib/card";
 import { rate } from "@/lib/format";
 import { pictures } from "@/lib/measured";
@@ -15,6 +15,7 @@ const SHARES = [
 
 /** How often a flag is right depends on how common fakes are; only the visitor knows that. */
 export function Prevalence({ sources }: { sources: readonly SourceRates[] }) {
+  const id = useId();
   const [share, setShare] = useState<(typeof SHARES)[number]["value"]>("10");
   const precisions = sources.flatMap(({ source, detections, falseAlarms }) =>
     detections === null || falseAlarms === null
@@ -25,8 +26,8 @@ export function Prevalence({ sources }: { sources: readonly SourceRates[] }) {
     return null;
   }
   return (
-    <section className="mt-6 border-rule border-t pt-4 text-sm" aria-labelledby="prevalence">
-      <h2 id="prevalence">How common are manipulated faces in your material?</h2>
+    <section className="mt-6 border-rule border-t pt-4 text-sm" aria-labelledby={id}>
+      <h2 id={id}>How common are manipulated faces in your material?</h2>
       <div className="mt-2">
         <Segmented
           label="Share of manipulated faces"

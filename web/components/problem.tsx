@@ -1,25 +1,22 @@
-import { useEffect, useRef } from "react";
-import { videoAdvice } from "@/lib/video-words";
+import { useEffect, useId, useRef } from "react";
+import type { Advice } from "@/lib/verdict";
 import { Button } from "./ui/button";
 
 /** Why there is no result, and what to do. */
 export function Problem(props: {
+  advice: Advice;
   name?: string;
   code: string;
   detail: string | null;
   onRetry?: () => void;
 }) {
-  const { title, todo } = videoAdvice(props.code);
+  const { title, todo } = props.advice;
+  const id = useId();
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => heading.current?.focus({ preventScroll: true }), []);
   return (
-    <section aria-labelledby="problem" className="max-w-2xl">
-      <h1
-        id="problem"
-        ref={heading}
-        tabIndex={-1}
-        className="font-serif text-[2.6rem] leading-[1.05]"
-      >
+    <section aria-labelledby={id} className="max-w-2xl">
+      <h1 id={id} ref={heading} tabIndex={-1} className="font-serif text-[2.6rem] leading-[1.05]">
         {title}
       </h1>
       <p className="mt-5 text-lg leading-snug">{todo}</p>

@@ -1,8 +1,9 @@
 import type { UseQueryResult } from "@tanstack/react-query";
 import { Camera, FolderOpen, ImageUp } from "lucide-react";
-import { useState } from "react";
+import { useState, useSyncExternalStore } from "react";
 import { ApiError, getExample, type ModelAnswer } from "@/lib/api";
 import { bytes } from "@/lib/format";
+import { isKept, onKeptChange, setKept } from "@/lib/keep";
 import { advice } from "@/lib/verdict";
 import { Explained } from "./explained";
 import { Button, buttonClass } from "./ui/button";
@@ -64,6 +65,7 @@ export function Start({ model, onFiles }: { model: UseQueryResult<ModelAnswer>; 
               {limits &&
                 `${formats(limits.formats)}, up to ${bytes(limits.max_image_bytes)} each; videos as ${formats(limits.video_formats)}, up to ${bytes(limits.max_video_bytes)}`}
             </p>
+            <div className="mt-2 min-h-10 sm:min-h-8">{limits?.keeps_answers && <Keep />}</div>
           </div>
         </div>
         <Examples onFiles={onFiles} />
@@ -78,6 +80,22 @@ export function Start({ model, onFiles }: { model: UseQueryResult<ModelAnswer>; 
       )}
       <Explained card={model.data} />
     </>
+  );
+}
+
+/** Whether the server may list what it finds. */
+function Keep() {
+  const keep = useSyncExternalStore(onKeptChange, isKept, () => true);
+  return (
+    <label className="relative flex min-h-8 w-fit items-center gap-2.5 text-sm">
+      <input
+        type="checkbox"
+        className="size-4 accent-ink"
+        checked={keep}
+        onChange={({ target }) => setKept(target.checked)}
+      />
+      Keep findings on photos, not the photos, in the history
+    </label>
   );
 }
 

@@ -1,18 +1,14 @@
-import { Download } from "lucide-react";
-import { type RefObject, useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { type RefObject, useCallback, useMemo, useRef, useState } from "react";
 import type { JobVideo, ModelAnswer } from "@/lib/api";
 import { thresholds } from "@/lib/card";
-import { save } from "@/lib/export";
-import { clock, percent, seconds } from "@/lib/format";
+import { clock, moment, percent } from "@/lib/format";
 import { type Moment, momentsOf, telling } from "@/lib/timeline";
-import { cn } from "@/lib/utils";
-import { VERDICTS } from "@/lib/verdict";
 import { finding } from "@/lib/video-words";
+import { Facts } from "./facts";
 import { MomentPanel } from "./moment-panel";
 import { People } from "./people";
 import { Player } from "./player";
-import { Button } from "./ui/button";
-import { VERDICT_TEXT, VerdictMark } from "./verdict-mark";
+import { VerdictSection } from "./verdict-section";
 
 export interface Selection {
   person: number;
@@ -80,7 +76,7 @@ export function VideoReport(props: {
             isOnly={people.length === 1}
           />
         )}
-        <Facts video={video} expiresAt={props.expiresAt} />
+        <VideoFacts video={video} expiresAt={props.expiresAt} />
       </div>
     </div>
   );
@@ -103,22 +99,8 @@ function jump(player: RefObject<HTMLVideoElement | null>, timeS: number) {
 
 function Finding({ video }: { video: JobVideo }) {
   const { verdict, p_fake } = video;
-  const heading = useRef<HTMLHeadingElement>(null);
-  useEffect(() => heading.current?.focus({ preventScroll: true }), []);
   return (
-    <section aria-labelledby="finding" className="min-w-0">
-      <h1
-        id="finding"
-        ref={heading}
-        tabIndex={-1}
-        className={cn(
-          "flex items-baseline gap-3 font-serif text-[2.6rem] leading-[1.05]",
-          VERDICT_TEXT[verdict],
-        )}
-      >
-        <VerdictMark verdict={verdict} className="size-7" />
-        {VERDICTS[verdict].title}
-      </h1>
+    <VerdictSection verdict={verdict}>
       <p className="mt-4 max-w-prose text-lg leading-snug">{finding(video)}</p>
       {p_fake === null ? (
         <p className="mt-4 border-edge border-l-2 pl-3 text-muted">
@@ -131,43 +113,21 @@ function Finding({ video }: { video: JobVideo }) {
           was manipulated
         </p>
       )}
-    </section>
+    </VerdictSection>
   );
 }
 
-function Facts({ video, expiresAt }: { video: JobVideo; expiresAt: string | null }) {
+function VideoFacts({ video, expiresAt }: { video: JobVideo; expiresAt: string | null }) {
   const { width, height, format, codec } = video.video;
   const shape = width && height ? `${width} × ${height} px` : null;
   const length = video.coverage && clock(video.coverage.duration_s);
-  const facts: [string, string][] = [
-    ["File", video.filename],
-    ["Video", [shape, format, codec, length].filter(Boolean).join(", ")],
-    ["SHA-256", video.sha256 ?? "unknown"],
-    ["Model", `${video.model.name} ${video.model.version} (${video.model.sha256.slice(0, 12)})`],
-    ["Analysed", `${moment(video.timestamp)}, in ${seconds(video.processing_time)}`],
-    ...(expiresAt ? [["Kept until", moment(expiresAt)] as [string, string]] : []),
-  ];
   return (
-    <section aria-label="File and analysis" className="mt-5">
-      <dl className="grid grid-cols-[auto_minmax(0,1fr)] gap-x-6 gap-y-1.5 text-sm">
-        {facts.map(([name, value]) => (
-          <div key={name} className="col-span-2 grid grid-cols-subgrid">
-            <dt className="text-muted">{name}</dt>
-            <dd className="reading break-words text-xs leading-5">{value}</dd>
-          </div>
-        ))}
-      </dl>
-      <Button
-        className="mt-4"
-        onClick={() => save(`${video.filename}.unmask.json`, JSON.stringify(video, null, 2))}
-      >
-        <Download className="size-4" aria-hidden="true" />
-        Save the report as JSON
-      </Button>
-    </section>
+    <Facts
+      name={video.filename}
+      report={video}
+      file={[["Video", [shape, format, codec, length].filter(Boolean).join(", ")]]}
+      kept={expiresAt ? `until ${moment(expiresAt)}` : "on the server"}
+      className="mt-5"
+    />
   );
-}
-
-function moment(iso: string): string {
-  return new Date(iso).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
 }

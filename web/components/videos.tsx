@@ -59,13 +59,14 @@ export function Videos(props: {
 function One({ clip, clips }: { clip: Clip; clips: Clips }) {
   const { file, sending } = clip;
   if (sending.step === "failed") {
-    const again = videoAdvice(sending.code).again;
+    const told = videoAdvice(sending.code);
     return (
       <Problem
+        advice={told}
         name={file.name}
         code={sending.code}
         detail={sending.detail}
-        onRetry={again ? () => clips.retry(clip.id) : undefined}
+        onRetry={told.again ? () => clips.retry(clip.id) : undefined}
       />
     );
   }

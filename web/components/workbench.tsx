@@ -4,7 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import dynamic from "next/dynamic";
 import { useEffect, useState, useSyncExternalStore } from "react";
 import { type Address, addressOf, hashOf } from "@/lib/address";
-import { getModel, startJob } from "@/lib/api";
+import { endJob, getModel, startJob } from "@/lib/api";
 import { type Clip, Clips, isOnItsWay } from "@/lib/clips";
 import { count } from "@/lib/format";
 import { Desk } from "./desk";
@@ -20,7 +20,7 @@ const NONE: readonly Clip[] = [];
 
 /** What the address names: the desk of photos, a video, or what was done before. */
 export function Workbench() {
-  const [clips] = useState(() => new Clips(startJob));
+  const [clips] = useState(() => new Clips(startJob, endJob));
   const all = useSyncExternalStore(clips.subscribe, clips.snapshot, () => NONE);
   const hash = useSyncExternalStore(
     onHashChange,
@@ -63,7 +63,7 @@ export function Workbench() {
           card={model.data}
         />
       )}
-      {address.view === "history" && <History hasList={model.data?.limits.has_list} />}
+      {address.view === "history" && <History limits={model.data?.limits} />}
     </>
   );
 }

@@ -267,6 +267,11 @@ export interface components {
        * @description Whether `GET /api/jobs` lists what was done here.
        */
       has_list: boolean;
+      /**
+       * Keeps Answers
+       * @description Whether what is answered at once is listed there too.
+       */
+      keeps_answers: boolean;
       /** Max Image Bytes */
       max_image_bytes: number;
       /** Max Image Pixels */
@@ -279,10 +284,10 @@ export interface components {
       formats: string[];
     };
     /**
-     * ImageAnswer
-     * @description What is known of one photo.
+     * KeptImage
+     * @description What is known of one photo, and where that is kept.
      */
-    ImageAnswer: {
+    KeptImage: {
       /**
        * Prediction
        * @description Null where nothing was analysed.
@@ -350,6 +355,11 @@ export interface components {
       timings_ms: {
         [key: string]: number;
       };
+      /**
+       * Job Id
+       * @description Of the job that keeps this answer; null where none does.
+       */
+      job_id: string | null;
     };
     /** FaceAnswer */
     FaceAnswer: {
@@ -531,6 +541,11 @@ export interface components {
     /** BatchAnswer */
     BatchAnswer: {
       /**
+       * Job Id
+       * @description Of the job that keeps this answer; null where none does.
+       */
+      job_id: string | null;
+      /**
        * Results
        * @description One per photo, in the order sent.
        */
@@ -652,8 +667,22 @@ export interface components {
       /**
        * Code
        * @description Stable; decide by this.
+       * @enum {string}
        */
-      code: string;
+      code:
+        | "missing_field"
+        | "invalid_request"
+        | "not_found"
+        | "method_not_allowed"
+        | "too_large"
+        | "too_many_files"
+        | "clip_too_long"
+        | "store_off"
+        | "unsupported_format"
+        | "undecodable"
+        | "unreadable"
+        | "internal"
+        | "busy";
       /**
        * Error
        * @description The same as `title`.
@@ -674,10 +703,10 @@ export interface components {
       "files[]": string[];
     };
     /**
-     * VideoAnswer
-     * @description What is known of one video.
+     * KeptVideo
+     * @description What is known of one video, and where that is kept.
      */
-    VideoAnswer: {
+    KeptVideo: {
       /**
        * Prediction
        * @description Null where nothing was analysed.
@@ -763,6 +792,11 @@ export interface components {
       timings_ms: {
         [key: string]: number;
       };
+      /**
+       * Job Id
+       * @description Of the job that keeps this answer; null where none does.
+       */
+      job_id: string | null;
     };
     /**
      * CoverageAnswer
@@ -1371,6 +1405,8 @@ export interface operations {
         heatmap?: boolean;
         /** @description Whether to draw that as `gradcam_image`; `heatmap` stays in each face. */
         overlay?: boolean;
+        /** @description Whether the answer, without its pictures, goes into the list of this server, if it has one. */
+        keep?: boolean;
       };
       header?: never;
       path?: never;
@@ -1388,7 +1424,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": components["schemas"]["ImageAnswer"];
+          "application/json": components["schemas"]["KeptImage"];
         };
       };
       /** @description `missing_field`: No file in the expected field; `invalid_request`: The request is not what was expected */
@@ -1454,6 +1490,8 @@ export interface operations {
         heatmap?: boolean;
         /** @description Whether to draw that as `gradcam_image`. */
         overlay?: boolean;
+        /** @description Whether the answer, without its pictures, goes into the list of this server, if it has one. */
+        keep?: boolean;
       };
       header?: never;
       path?: never;
@@ -1517,6 +1555,8 @@ export interface operations {
       query?: {
         /** @description Whether to say where the model looked. */
         heatmap?: boolean;
+        /** @description Whether the answer, without its pictures, goes into the list of this server, if it has one. */
+        keep?: boolean;
       };
       header?: never;
       path?: never;
@@ -1534,7 +1574,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": components["schemas"]["VideoAnswer"];
+          "application/json": components["schemas"]["KeptVideo"];
         };
       };
       /** @description `missing_field`: No file in the expected field; `invalid_request`: The request is not what was expected */
@@ -1929,3 +1969,116 @@ export interface operations {
     };
   };
 }
+type FlattenedDeepRequired<T> = {
+  [K in keyof T]-?: FlattenedDeepRequired<
+    T[K] extends unknown[] | undefined | null ? Extract<T[K], unknown[]>[number] : T[K]
+  >;
+};
+type ReadonlyArray<T> = [Exclude<T, undefined>] extends [unknown[]]
+  ? Readonly<Exclude<T, undefined>>
+  : Readonly<Exclude<T, undefined>[]>;
+export const keptImagePredictionAnyOf0Values: ReadonlyArray<
+  FlattenedDeepRequired<components>["schemas"]["KeptImage"]["prediction"]
+> = ["REAL", "FAKE"];
+export const keptImageLabelAnyOf0Values: ReadonlyArray<
+  FlattenedDeepRequired<components>["schemas"]["KeptImage"]["label"]
+> = ["REAL", "FAKE"];
+export const faceAnswerLabelAnyOf0Values: ReadonlyArray<
+  FlattenedDeepRequired<components>["schemas"]["FaceAnswer"]["label"]
+> = ["REAL", "FAKE"];
+export const reasonValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["Reason"]> = [
+  "no_face",
+  "face_too_small",
+  "blurred",
+  "extreme_pose",
+  "truncated",
+  "between_thresholds",
+  "some_faces_not_analysed",
+  "undecodable",
+  "unsupported_format",
+  "too_large",
+  "unreadable",
+  "timed_out",
+  "few_frames",
+  "doubtful_face",
+];
+export const verdictValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["Verdict"]> =
+  ["likely_fake", "likely_real", "inconclusive", "not_analysed"];
+export const batchItemPredictionAnyOf0Values: ReadonlyArray<
+  FlattenedDeepRequired<components>["schemas"]["BatchItem"]["prediction"]
+> = ["REAL", "FAKE"];
+export const batchItemLabelAnyOf0Values: ReadonlyArray<
+  FlattenedDeepRequired<components>["schemas"]["BatchItem"]["label"]
+> = ["REAL", "FAKE"];
+export const problemCodeValues: ReadonlyArray<
+  FlattenedDeepRequired<components>["schemas"]["Problem"]["code"]
+> = [
+  "missing_field",
+  "invalid_request",
+  "not_found",
+  "method_not_allowed",
+  "too_large",
+  "too_many_files",
+  "clip_too_long",
+  "store_off",
+  "unsupported_format",
+  "undecodable",
+  "unreadable",
+  "internal",
+  "busy",
+];
+export const keptVideoPredictionAnyOf0Values: ReadonlyArray<
+  FlattenedDeepRequired<components>["schemas"]["KeptVideo"]["prediction"]
+> = ["REAL", "FAKE"];
+export const keptVideoLabelAnyOf0Values: ReadonlyArray<
+  FlattenedDeepRequired<components>["schemas"]["KeptVideo"]["label"]
+> = ["REAL", "FAKE"];
+export const frameFaceLabelAnyOf0Values: ReadonlyArray<
+  FlattenedDeepRequired<components>["schemas"]["FrameFace"]["label"]
+> = ["REAL", "FAKE"];
+export const framePredictionPredictionValues: ReadonlyArray<
+  FlattenedDeepRequired<components>["schemas"]["FramePrediction"]["prediction"]
+> = ["REAL", "FAKE"];
+export const trackAnswerLabelAnyOf0Values: ReadonlyArray<
+  FlattenedDeepRequired<components>["schemas"]["TrackAnswer"]["label"]
+> = ["REAL", "FAKE"];
+export const jobAnswerKindValues: ReadonlyArray<
+  FlattenedDeepRequired<components>["schemas"]["JobAnswer"]["kind"]
+> = ["image", "batch", "video"];
+export const jobAnswerReasonAnyOf0Values: ReadonlyArray<
+  FlattenedDeepRequired<components>["schemas"]["JobAnswer"]["reason"]
+> = ["worker_died", "internal", "cancelled"];
+export const jobImagePredictionAnyOf0Values: ReadonlyArray<
+  FlattenedDeepRequired<components>["schemas"]["JobImage"]["prediction"]
+> = ["REAL", "FAKE"];
+export const jobImageKindValues: ReadonlyArray<
+  FlattenedDeepRequired<components>["schemas"]["JobImage"]["kind"]
+> = ["image"];
+export const jobImageLabelAnyOf0Values: ReadonlyArray<
+  FlattenedDeepRequired<components>["schemas"]["JobImage"]["label"]
+> = ["REAL", "FAKE"];
+export const jobVideoPredictionAnyOf0Values: ReadonlyArray<
+  FlattenedDeepRequired<components>["schemas"]["JobVideo"]["prediction"]
+> = ["REAL", "FAKE"];
+export const jobVideoKindValues: ReadonlyArray<
+  FlattenedDeepRequired<components>["schemas"]["JobVideo"]["kind"]
+> = ["video"];
+export const jobVideoLabelAnyOf0Values: ReadonlyArray<
+  FlattenedDeepRequired<components>["schemas"]["JobVideo"]["label"]
+> = ["REAL", "FAKE"];
+export const progressUnitValues: ReadonlyArray<
+  FlattenedDeepRequired<components>["schemas"]["Progress"]["unit"]
+> = ["files", "frames"];
+export const stateValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["State"]> = [
+  "queued",
+  "running",
+  "finished",
+  "failed",
+  "cancelled",
+];
+export const jobSummaryKindValues: ReadonlyArray<
+  FlattenedDeepRequired<components>["schemas"]["JobSummary"]["kind"]
+> = ["image", "batch", "video"];
+export const jobSummaryReasonAnyOf0Values: ReadonlyArray<
+  FlattenedDeepRequired<components>["schemas"]["JobSummary"]["reason"]
+> = ["worker_died", "internal", "cancelled"];

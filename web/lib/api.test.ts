@@ -13,9 +13,9 @@ afterEach(() => vi.unstubAllGlobals());
 
 it("sends a photo in the field `file` to its own origin", async () => {
   const fetch = serve(() => Response.json({ verdict: "likely_real" }));
-  expect(await detectImage(photo)).toEqual({ verdict: "likely_real" });
+  expect(await detectImage(photo, true)).toEqual({ verdict: "likely_real" });
   const [url, init] = fetch.mock.calls[0] ?? [];
-  expect(url).toBe("/api/detect/image?overlay=false");
+  expect(url).toBe("/api/detect/image?overlay=false&keep=true");
   expect((init?.body as FormData | undefined)?.get("file")).toBeInstanceOf(File);
 });
 
@@ -24,8 +24,8 @@ describe("a failure", () => {
 
   it("has the server's code, words and Retry-After", async () => {
     serve(() => Response.json(problem, { status: 503, headers: { "Retry-After": "7" } }));
-    await expect(detectImage(photo)).rejects.toEqual(new ApiError("busy", problem.detail, 7));
-    await expect(detectImage(photo)).rejects.toMatchObject({ code: "busy", retryAfterS: 7 });
+    await expect(detectImage(photo, true)).rejects.toEqual(new ApiError("busy", problem.detail, 7));
+    await expect(detectImage(photo, true)).rejects.toMatchObject({ code: "busy", retryAfterS: 7 });
   });
 
   it("is unexpected where it is no problem document", async () => {

@@ -4,14 +4,17 @@ import type { components } from "./api-types";
 import type { Measurement } from "./measured";
 
 type Schemas = components["schemas"];
-export type ImageAnswer = Schemas["ImageAnswer"];
 export type FaceAnswer = Schemas["FaceAnswer"];
 export type HeatmapAnswer = Schemas["HeatmapAnswer"];
 export type FrameFace = Schemas["FrameFace"];
+export type KeptImage = Schemas["KeptImage"];
+/** What is known of a photo, wherever that is kept. */
+export type ImageAnswer = Omit<KeptImage, "job_id">;
 export type JobAnswer = Schemas["JobAnswer"];
 export type JobImage = Schemas["JobImage"];
 export type JobSummary = Schemas["JobSummary"];
 export type JobVideo = Schemas["JobVideo"];
+export type Limits = Schemas["Limits"];
 export type ModelAnswer = Schemas["ModelAnswer"];
 export type Problem = Schemas["Problem"];
 export type Reason = Schemas["Reason"];
@@ -23,8 +26,14 @@ const SERVER = (process.env.NEXT_PUBLIC_API_URL ?? "").replace(/\/+$/, "");
 
 export const API_DOCS = `${SERVER}/api/docs`;
 
-/** A request that gave no answer. `code` is the server's, or one of the page's own:
- * `unreachable`, `unexpected`, `too_large` (refused before sending). */
+/** Why there is no answer, or no result of a job. The last two are the page's own. */
+export type Code =
+  | Problem["code"]
+  | NonNullable<JobSummary["reason"]>
+  | "unreachable"
+  | "unexpected";
+
+/** A request that gave no answer; `code` is a `Code`, unless the server is newer than the page. */
 export class ApiError extends Error {
   constructor(
     readonly code: string,
@@ -40,11 +49,13 @@ export function getModel(signal?: AbortSignal): Promise<ModelAnswer> {
   return request<ModelAnswer>("/api/model", { signal });
 }
 
-/** Judge every face of a photo. The page draws the heat map itself, so none is asked as a picture. */
-export function detectImage(file: File, signal?: AbortSignal): Promise<ImageAnswer> {
+/** Judge every face of a photo; `keep` puts the answer into the server's list, if it has one.
+ * The page draws the heat map itself, so none is asked as a picture. */
+export function detectImage(file: File, keep: boolean, signal?: AbortSignal): Promise<KeptImage> {
   const body = new FormData();
   body.append("file", file);
-  return request<ImageAnswer>("/api/detect/image?overlay=false", { method: "POST", body, signal });
+  const path = `/api/detect/image?overlay=false&keep=${keep}`;
+  return request<KeptImage>(path, { method: "POST", body, signal });
 }
 
 /** What was measured before the page was built; it lies beside the page. */

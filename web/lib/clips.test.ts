@@ -5,10 +5,15 @@ import { Clips, isOnItsWay } from "./clips";
 const video = (name: string, size = 10) => new File(["x".repeat(size)], name);
 const steps = (clips: Clips) => clips.snapshot().map(({ sending }) => sending.step);
 const revoked: string[] = [];
+const ended: string[] = [];
+const end = async (jobId: string) => {
+  ended.push(jobId);
+};
 
 beforeEach(() => {
   let created = 0;
   revoked.length = 0;
+  ended.length = 0;
   vi.stubGlobal("URL", {
     createObjectURL: () => `blob:${created++}`,
     revokeObjectURL: (url: string) => revoked.push(url),
@@ -27,7 +32,7 @@ describe("Clips", () => {
       told.push(clips.snapshot().map(({ sending }) => sending));
       atOnce -= 1;
       return { id: `job of ${file.name}` };
-    });
+    }, end);
     clips.add([video("a"), video("b")], null);
     await vi.waitFor(() => expect(steps(clips)).toEqual(["sent", "sent"]));
     expect(told[0]).toEqual([{ step: "sending", sent: 4 }, { step: "waiting" }]);
@@ -37,7 +42,7 @@ describe("Clips", () => {
 
   it("never sends a video that is too large, and takes one that just fits", async () => {
     const start = vi.fn(async (file: File) => ({ id: file.name }));
-    const clips = new Clips(start);
+    const clips = new Clips(start, end);
     clips.add([video("over", 11), video("fits", 10)], 10);
     await vi.waitFor(() => expect(steps(clips)).toEqual(["failed", "sent"]));
     expect(clips.snapshot()[0]?.sending).toMatchObject({ code: "too_large" });
@@ -48,7 +53,7 @@ describe("Clips", () => {
     const start = vi
       .fn(async () => ({ id: "1" }))
       .mockRejectedValueOnce(new ApiError("unreachable", "Gone."));
-    const clips = new Clips(start);
+    const clips = new Clips(start, end);
     clips.add([video("a")], null);
     await vi.waitFor(() => expect(steps(clips)).toEqual(["failed"]));
     const id = clips.snapshot()[0]?.id as number;
@@ -64,7 +69,7 @@ describe("Clips", () => {
     const start = vi.fn(async () => {
       throw new ApiError("busy", "Later.", 3);
     });
-    const clips = new Clips(start, async (ms) => {
+    const clips = new Clips(start, end, async (ms) => {
       waits.push(ms);
     });
     clips.add([video("a")], null);
@@ -73,23 +78,62 @@ describe("Clips", () => {
   });
 
   it("stops what is being sent when it is dropped, and goes on with the next", async () => {
-    const clips = new Clips((file, _, signal) =>
-      file.name === "b"
-        ? Promise.resolve({ id: "b" })
-        : new Promise((__, reject) => {
-            signal.onabort = () => reject(new DOMException("Stopped.", "AbortError"));
-          }),
+    const clips = new Clips(
+      (file, _, signal) =>
+        file.name === "b"
+          ? Promise.resolve({ id: "b" })
+          : new Promise((__, reject) => {
+              signal.onabort = () => reject(new DOMException("Stopped.", "AbortError"));
+            }),
+      end,
     );
     clips.add([video("a"), video("b")], null);
     clips.drop(clips.snapshot()[0]?.id as number);
     await vi.waitFor(() => expect(steps(clips)).toEqual(["sent"]));
     expect(clips.snapshot()[0]?.file.name).toBe("b");
     expect(revoked).toEqual(["blob:0"]);
+    expect(ended).toEqual([]);
+  });
+
+  it("ends the job of a video that had arrived when it was dropped", async () => {
+    let answer: (job: { id: string }) => void = () => {};
+    const signals: AbortSignal[] = [];
+    const clips = new Clips((file, onSent, signal) => {
+      signals.push(signal);
+      onSent(file.size);
+      return file.name === "a"
+        ? new Promise((resolve) => {
+            answer = resolve;
+          })
+        : Promise.resolve({ id: "b" });
+    }, end);
+    clips.add([video("a"), video("b")], null);
+    await vi.waitFor(() => expect(steps(clips)).toEqual(["sending", "waiting"]));
+    clips.drop(clips.snapshot()[0]?.id as number);
+    expect(signals[0]?.aborted).toBe(false);
+    answer({ id: "unwanted" });
+    await vi.waitFor(() => expect(steps(clips)).toEqual(["sent"]));
+    expect(ended).toEqual(["unwanted"]);
+    expect(clips.snapshot()[0]?.sending).toEqual({ step: "sent", jobId: "b" });
+  });
+
+  it("goes on where a job cannot be ended", async () => {
+    const clips = new Clips(
+      async (file) => {
+        if (file.name === "a") {
+          clips.drop(clips.snapshot()[0]?.id as number);
+        }
+        return { id: file.name };
+      },
+      () => Promise.reject(new ApiError("unreachable", "Gone.")),
+    );
+    clips.add([video("a"), video("b")], null);
+    await vi.waitFor(() => expect(steps(clips)).toEqual(["sent"]));
   });
 
   it("knows the file of a job that was chosen again", () => {
     const start = vi.fn(async () => ({ id: "1" }));
-    const clips = new Clips(start);
+    const clips = new Clips(start, end);
     clips.know(video("again"), "77");
     expect(clips.snapshot()[0]?.sending).toEqual({ step: "sent", jobId: "77" });
     expect(start).not.toHaveBeenCalled();

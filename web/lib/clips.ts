@@ -1,6 +1,8 @@
 /** The videos of a session, sent to the server one after another. */
 
-import { ApiError, type JobAnswer } from "./api";
+import type { JobAnswer } from "./api";
+import { admitted, failed, insist, pause } from "./insist";
+import { Watched } from "./watched";
 
 export type Sending =
   | { step: "waiting" }
@@ -11,7 +13,6 @@ export type Sending =
 export interface Clip {
   id: number;
   file: File;
-  /** Where the browser finds the file, to play it. */
   url: string;
   sending: Sending;
 }
@@ -22,62 +23,43 @@ type Start = (
   signal: AbortSignal,
 ) => Promise<Pick<JobAnswer, "id">>;
 
-const MOST_TRIES = 5;
-
-export class Clips {
-  #clips: readonly Clip[] = [];
-  #listeners = new Set<() => void>();
-  #nextId = 1;
+export class Clips extends Watched<Clip> {
   #sending: { id: number; controller: AbortController } | null = null;
 
+  /** `end` takes back the job of a video that was dropped when it had arrived already. */
   constructor(
     readonly start: Start,
-    readonly wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms)),
-  ) {}
-
-  subscribe = (listener: () => void) => {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  };
-
-  /** What `useSyncExternalStore` reads: the same array until something changes. */
-  snapshot = () => this.#clips;
+    readonly end: (jobId: string) => Promise<void>,
+    readonly wait = pause,
+  ) {
+    super();
+  }
 
   /** Put videos at the end; those over `maxBytes` fail at once and are never sent. */
   add(files: readonly File[], maxBytes: number | null): void {
-    const clips = files.map((file): Clip => {
-      const tooLarge = maxBytes !== null && file.size > maxBytes;
-      const sending: Sending = tooLarge
-        ? { step: "failed", code: "too_large", detail: "It was not sent." }
-        : { step: "waiting" };
-      return { id: this.#nextId++, file, url: URL.createObjectURL(file), sending };
-    });
-    this.#set([...this.#clips, ...clips]);
+    this.append(files, (file) => ({ sending: admitted(file, maxBytes) }));
     void this.#drain();
   }
 
   /** The file of a job that is known to be its file, so that it can be played. */
   know(file: File, jobId: string): void {
-    const clip = { id: this.#nextId++, file, url: URL.createObjectURL(file) };
-    this.#set([...this.#clips, { ...clip, sending: { step: "sent", jobId } }]);
+    this.append([file], () => ({ sending: { step: "sent", jobId } }));
   }
 
   retry(id: number): void {
-    if (this.#of(id)?.sending.step === "failed") {
-      this.#update(id, { step: "waiting" });
+    if (this.of(id)?.sending.step === "failed") {
+      this.change(id, { sending: { step: "waiting" } });
       void this.#drain();
     }
   }
 
   /** Let go of a video; where it is just being sent, that stops. */
   drop(id: number): void {
-    if (this.#sending?.id === id) {
+    // Once every byte has left, there will be a job: only its answer tells which one to end.
+    if (this.#sending?.id === id && !hasLeft(this.of(id))) {
       this.#sending.controller.abort();
     }
-    for (const clip of this.#clips.filter((clip) => clip.id === id)) {
-      URL.revokeObjectURL(clip.url);
-    }
-    this.#set(this.#clips.filter((clip) => clip.id !== id));
+    this.keep((clip) => clip.id !== id);
   }
 
   async #drain(): Promise<void> {
@@ -87,47 +69,34 @@ export class Clips {
     for (let next = this.#waiting(); next; next = this.#waiting()) {
       const controller = new AbortController();
       this.#sending = { id: next.id, controller };
-      this.#update(next.id, { step: "sending", sent: 0 });
-      this.#update(next.id, await this.#send(next, controller.signal));
+      this.change(next.id, { sending: { step: "sending", sent: 0 } });
+      const sending = await this.#send(next, controller.signal);
+      if (sending.step === "sent" && !this.of(next.id)) {
+        // Where that fails, the job is in the history and can be cancelled there.
+        await this.end(sending.jobId).catch(() => {});
+      }
+      this.change(next.id, { sending });
     }
     this.#sending = null;
   }
 
   async #send({ id, file }: Clip, signal: AbortSignal): Promise<Sending> {
-    const onSent = (sent: number) => this.#update(id, { step: "sending", sent });
-    for (let tries = 1; ; tries += 1) {
-      try {
-        signal.throwIfAborted();
-        return { step: "sent", jobId: (await this.start(file, onSent, signal)).id };
-      } catch (error) {
-        const problem =
-          error instanceof ApiError ? error : new ApiError("unexpected", String(error));
-        if (problem.code !== "busy" || tries === MOST_TRIES || signal.aborted) {
-          return { step: "failed", code: problem.code, detail: problem.message };
-        }
-        await this.wait(1000 * (problem.retryAfterS ?? 1));
-      }
+    const onSent = (sent: number) => this.change(id, { sending: { step: "sending", sent } });
+    try {
+      const job = await insist(() => this.start(file, onSent, signal), signal, this.wait);
+      return { step: "sent", jobId: job.id };
+    } catch (error) {
+      return failed(error);
     }
-  }
-
-  #of(id: number): Clip | undefined {
-    return this.#clips.find((clip) => clip.id === id);
   }
 
   #waiting(): Clip | undefined {
-    return this.#clips.find(({ sending }) => sending.step === "waiting");
+    return this.snapshot().find(({ sending }) => sending.step === "waiting");
   }
+}
 
-  #update(id: number, sending: Sending): void {
-    this.#set(this.#clips.map((clip) => (clip.id === id ? { ...clip, sending } : clip)));
-  }
-
-  #set(clips: readonly Clip[]): void {
-    this.#clips = clips;
-    for (const listener of this.#listeners) {
-      listener();
-    }
-  }
+function hasLeft(clip: Clip | undefined): boolean {
+  return clip?.sending.step === "sending" && clip.sending.sent >= clip.file.size;
 }
 
 /** Whether a video is still on its way: closing the page would lose it. */

@@ -1,6 +1,7 @@
 /** A job followed to its end: by the server's events, and by asking where those do not come. */
 
 import { ApiError, getJob, type JobAnswer, type JobSummary, watchJob } from "./api";
+import { pause } from "./insist";
 
 /** After which a stream that has told nothing is given up: a proxy may be holding it back. */
 const SILENT_MS = 5_000;
@@ -8,7 +9,6 @@ const POLL_MS = 2_000;
 const LONGEST_WAIT_MS = 10_000;
 
 const LINE = { get: getJob, watch: watchJob };
-const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 interface Listener {
   onChange: (job: JobSummary) => void;

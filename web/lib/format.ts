@@ -58,3 +58,8 @@ export function clock(timeS: number): string {
   const rest = ((tenths % 600) / 10).toFixed(1).padStart(4, "0");
   return hours > 0 ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
 }
+
+/** A time of the calendar, as the visitor writes it. */
+export function moment(iso: string): string {
+  return new Date(iso).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+}

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { ApiError, type ImageAnswer } from "./api";
+import { ApiError, type KeptImage } from "./api";
 import { Queue } from "./queue";
 
-const ANSWER = { verdict: "likely_real" } as ImageAnswer;
+const ANSWER = { verdict: "likely_real" } as KeptImage;
 const photo = (name: string, size = 1) => new File(["x".repeat(size)], name);
 const steps = (queue: Queue) => queue.snapshot().map(({ progress }) => progress.step);
 
@@ -90,7 +90,7 @@ describe("Queue", () => {
   });
 
   it("takes photos again after a stop, and lets a late answer of before fall", async () => {
-    let answerLate: (answer: ImageAnswer) => void = () => {};
+    let answerLate: (answer: KeptImage) => void = () => {};
     const queue = new Queue((file) =>
       file.name === "slow"
         ? new Promise((resolve) => {

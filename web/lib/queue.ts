@@ -1,11 +1,13 @@
 /** The photos of a session, analysed one after another. */
 
-import { ApiError, type ImageAnswer } from "./api";
+import type { KeptImage } from "./api";
+import { admitted, failed, insist, pause } from "./insist";
+import { Watched } from "./watched";
 
 export type Progress =
   | { step: "waiting" }
   | { step: "running"; startedAt: number }
-  | { step: "done"; answer: ImageAnswer }
+  | { step: "done"; answer: KeptImage }
   | { step: "failed"; code: string; detail: string };
 
 export interface Exhibit {
@@ -15,46 +17,27 @@ export interface Exhibit {
   progress: Progress;
 }
 
-type Detect = (file: File, signal: AbortSignal) => Promise<ImageAnswer>;
+type Detect = (file: File, signal: AbortSignal) => Promise<KeptImage>;
 
-const MOST_TRIES = 5;
-
-export class Queue {
-  #exhibits: readonly Exhibit[] = [];
-  #listeners = new Set<() => void>();
-  #nextId = 1;
+export class Queue extends Watched<Exhibit> {
   #running: AbortController | null = null;
 
   constructor(
     readonly detect: Detect,
-    readonly wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms)),
-  ) {}
-
-  subscribe = (listener: () => void) => {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  };
-
-  /** What `useSyncExternalStore` reads: the same array until something changes. */
-  snapshot = () => this.#exhibits;
+    readonly wait = pause,
+  ) {
+    super();
+  }
 
   /** Put photos at the end; those over `maxBytes` fail at once and are never sent. Gives their ids. */
   add(files: readonly File[], maxBytes: number | null): number[] {
-    const exhibits = files.map((file): Exhibit => {
-      const tooLarge = maxBytes !== null && file.size > maxBytes;
-      const progress: Progress = tooLarge
-        ? { step: "failed", code: "too_large", detail: "It was not sent." }
-        : { step: "waiting" };
-      const id = this.#nextId++;
-      return { id, file, url: URL.createObjectURL(file), progress };
-    });
-    this.#set([...this.#exhibits, ...exhibits]);
+    const added = this.append(files, (file) => ({ progress: admitted(file, maxBytes) }));
     void this.#drain();
-    return exhibits.map(({ id }) => id);
+    return added.map(({ id }) => id);
   }
 
   retry(id: number): void {
-    this.#update(id, { step: "waiting" });
+    this.change(id, { progress: { step: "waiting" } });
     void this.#drain();
   }
 
@@ -62,14 +45,12 @@ export class Queue {
   stop(): void {
     this.#running?.abort();
     this.#running = null;
-    this.#release(this.#exhibits.filter((exhibit) => !isSettled(exhibit)));
-    this.#set(this.#exhibits.filter(isSettled));
+    this.keep(isSettled);
   }
 
   clear(): void {
     this.stop();
-    this.#release(this.#exhibits);
-    this.#set([]);
+    this.keep(() => false);
   }
 
   async #drain(): Promise<void> {
@@ -80,10 +61,10 @@ export class Queue {
     this.#running = controller;
     let next = this.#waiting();
     while (next && !controller.signal.aborted) {
-      this.#update(next.id, { step: "running", startedAt: Date.now() });
+      this.change(next.id, { progress: { step: "running", startedAt: Date.now() } });
       const progress = await this.#analyse(next.file, controller.signal);
       if (!controller.signal.aborted) {
-        this.#update(next.id, progress);
+        this.change(next.id, { progress });
       }
       next = this.#waiting();
     }
@@ -93,39 +74,16 @@ export class Queue {
   }
 
   async #analyse(file: File, signal: AbortSignal): Promise<Progress> {
-    for (let tries = 1; ; tries += 1) {
-      try {
-        return { step: "done", answer: await this.detect(file, signal) };
-      } catch (error) {
-        const problem =
-          error instanceof ApiError ? error : new ApiError("unexpected", String(error));
-        if (problem.code !== "busy" || tries === MOST_TRIES || signal.aborted) {
-          return { step: "failed", code: problem.code, detail: problem.message };
-        }
-        await this.wait(1000 * (problem.retryAfterS ?? 1));
-      }
+    try {
+      const answer = await insist(() => this.detect(file, signal), signal, this.wait);
+      return { step: "done", answer };
+    } catch (error) {
+      return failed(error);
     }
   }
 
   #waiting(): Exhibit | undefined {
-    return this.#exhibits.find((exhibit) => exhibit.progress.step === "waiting");
-  }
-
-  #update(id: number, progress: Progress): void {
-    this.#set(this.#exhibits.map((e) => (e.id === id ? { ...e, progress } : e)));
-  }
-
-  #set(exhibits: readonly Exhibit[]): void {
-    this.#exhibits = exhibits;
-    for (const listener of this.#listeners) {
-      listener();
-    }
-  }
-
-  #release(exhibits: readonly Exhibit[]): void {
-    for (const exhibit of exhibits) {
-      URL.revokeObjectURL(exhibit.url);
-    }
+    return this.snapshot().find((exhibit) => exhibit.progress.step === "waiting");
   }
 }
 

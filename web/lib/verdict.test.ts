@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
 import type { ImageAnswer, Verdict } from "./api";
+import {
+  jobSummaryReasonAnyOf0Values,
+  problemCodeValues,
+  reasonValues,
+  verdictValues,
+} from "./api-types";
 import type { Rates } from "./card";
 import { advice, basis, meaning, REASONS, VERDICT_ORDER, VERDICTS } from "./verdict";
 
@@ -43,11 +49,21 @@ describe("basis", () => {
   });
 });
 
+it.each(reasonValues)("has words for %s", (reason) => {
+  expect(REASONS[reason]).toMatch(/\w/);
+});
+
 it("has words for every verdict, each once", () => {
+  expect(Object.keys(VERDICTS).sort()).toEqual([...verdictValues].sort());
   expect([...VERDICT_ORDER].sort()).toEqual(Object.keys(VERDICTS).sort());
 });
 
 describe("advice", () => {
+  const reasons = jobSummaryReasonAnyOf0Values.filter((reason) => reason !== null);
+  it.each([...problemCodeValues, ...reasons])("knows %s", (code) => {
+    expect(advice(code)).not.toEqual(advice("a code of tomorrow"));
+  });
+
   it("says what to do, whatever the code", () => {
     for (const code of ["too_large", "unreachable", "a code of tomorrow", "constructor"]) {
       expect(advice(code).title).toMatch(/\w/);

@@ -1,6 +1,6 @@
 /** Verdicts, reasons and problems in plain words. */
 
-import type { FaceAnswer, ImageAnswer, Reason, Verdict } from "./api";
+import type { Code, FaceAnswer, ImageAnswer, Reason, Verdict } from "./api";
 import type { Rates } from "./card";
 import { perThousand } from "./format";
 
@@ -77,57 +77,83 @@ export interface Advice {
   again?: boolean;
 }
 
-const PROBLEMS = new Map<string, Advice>(
-  Object.entries({
-    too_large: {
-      title: "This photo is too large",
-      todo: "Save it smaller, or crop it to the faces, without enlarging anything.",
-    },
-    unsupported_format: {
-      title: "This format cannot be read",
-      todo: "Use the original photo as JPEG, PNG, WebP or AVIF. Do not send a screenshot of it if you can avoid that: it wipes out traces.",
-    },
-    undecodable: {
-      title: "This file is damaged or no picture",
-      todo: "Open it in an image viewer to check it, or fetch it again from its source.",
-    },
-    unreadable: {
-      title: "This file could not be read",
-      todo: "Choose it again. If it lies on a remote drive, copy it to this device first.",
-    },
-    missing_field: {
-      title: "No file arrived",
-      todo: "Choose the photo again.",
-    },
-    too_many_files: {
-      title: "Too many files at once",
-      todo: "Send them in smaller parts.",
-    },
-    busy: {
-      title: "The server is busy",
-      todo: "Others are using it. Try again in a moment.",
-      again: true,
-    },
-    unreachable: {
-      title: "The server did not answer",
-      todo: "Check that Unmask is still running and that you are connected, then try again.",
-      again: true,
-    },
-    internal: {
-      title: "Unmask failed on this photo",
-      todo: "Try again. If it happens again, tell whoever runs this server: the cause is in its log.",
-      again: true,
-    },
-  }),
-);
+const MISMATCH: Advice = {
+  title: "Page and server do not fit together",
+  todo: "Load this page again. If that does not help, tell whoever runs this server.",
+};
+
+const UNEXPECTED: Advice = {
+  title: "Something unexpected happened",
+  todo: "Try again. If it happens again, tell whoever runs this server.",
+  again: true,
+};
+
+const PROBLEMS: Record<Code, Advice> = {
+  too_large: {
+    title: "This photo is too large",
+    todo: "Save it smaller, or crop it to the faces, without enlarging anything.",
+  },
+  clip_too_long: {
+    title: "This video is too long to be answered at once",
+    todo: "Choose it on the start page: there, videos are analysed in the background.",
+  },
+  unsupported_format: {
+    title: "This format cannot be read",
+    todo: "Use the original photo as JPEG, PNG, WebP or AVIF. Do not send a screenshot of it if you can avoid that: it wipes out traces.",
+  },
+  undecodable: {
+    title: "This file is damaged or no picture",
+    todo: "Open it in an image viewer to check it, or fetch it again from its source.",
+  },
+  unreadable: {
+    title: "This file could not be read",
+    todo: "Choose it again. If it lies on a remote drive, copy it to this device first.",
+  },
+  missing_field: {
+    title: "No file arrived",
+    todo: "Choose the photo again.",
+  },
+  too_many_files: {
+    title: "Too many files at once",
+    todo: "Send them in smaller parts.",
+  },
+  invalid_request: MISMATCH,
+  method_not_allowed: MISMATCH,
+  not_found: {
+    title: "This result is no longer kept",
+    todo: "Results are kept for a limited time, and can be deleted. Send the file again to have it analysed.",
+  },
+  store_off: {
+    title: "This server keeps no list of results",
+    todo: "A job can be found at its own address only, and for a short time.",
+  },
+  cancelled: {
+    title: "The analysis was cancelled",
+    todo: "Nothing of it was kept. Send the file again to have it analysed.",
+  },
+  worker_died: {
+    title: "The analysis broke off",
+    todo: "The process that worked on it ended, and the file may be why. If it happens again, tell whoever runs this server.",
+  },
+  busy: {
+    title: "The server is busy",
+    todo: "Others are using it. Try again in a moment.",
+    again: true,
+  },
+  unreachable: {
+    title: "The server did not answer",
+    todo: "Check that Unmask is still running and that you are connected, then try again.",
+    again: true,
+  },
+  internal: {
+    title: "Unmask failed on this photo",
+    todo: "Try again. If it happens again, tell whoever runs this server: the cause is in its log.",
+    again: true,
+  },
+  unexpected: UNEXPECTED,
+};
 
 /** What went wrong and what to do; never empty, whatever the code. */
 export function advice(code: string): Advice {
-  return (
-    PROBLEMS.get(code) ?? {
-      title: "Something unexpected happened",
-      todo: "Try again. If it happens again, tell whoever runs this server.",
-      again: true,
-    }
-  );
+  return Object.hasOwn(PROBLEMS, code) ? PROBLEMS[code as Code] : UNEXPECTED;
 }

@@ -1,6 +1,6 @@
 /** What is said of videos and jobs. */
 
-import type { JobSummary, JobVideo, Reason, TrackAnswer, Verdict } from "./api";
+import type { Code, JobSummary, JobVideo, Reason, TrackAnswer, Verdict } from "./api";
 import { clock, count, rate } from "./format";
 import { type Advice, advice, REASONS, VERDICT_ORDER } from "./verdict";
 
@@ -79,45 +79,32 @@ export function outcomeOf({ state, verdicts }: Pick<JobSummary, "state" | "verdi
   return state === "failed" || state === "cancelled" ? state : "going_on";
 }
 
-const VIDEO_PROBLEMS = new Map<string, Advice>(
-  Object.entries({
-    too_large: {
-      title: "This video is too large",
-      todo: "Cut it to the part in question without encoding it again, or ask whoever runs this server to raise its limit.",
-    },
-    unsupported_format: {
-      title: "This format cannot be read",
-      todo: "Use the original video as MP4, MOV, AVI, MKV or WebM. A recording of a screen wipes out traces.",
-    },
-    undecodable: {
-      title: "This file is damaged or no video",
-      todo: "Open it in a player to check it, or fetch it again from its source.",
-    },
-    missing_field: { title: "No file arrived", todo: "Choose the video again." },
-    unreachable: {
-      title: "The server did not answer",
-      todo: "Check that Unmask is still running and that you are connected, then send it again.",
-      again: true,
-    },
-    not_found: {
-      title: "This result is no longer kept",
-      todo: "Results are kept for a limited time, and can be deleted. Send the file again to have it analysed.",
-    },
-    cancelled: {
-      title: "The analysis was cancelled",
-      todo: "Nothing of it was kept. Send the file again to have it analysed.",
-    },
-    worker_died: {
-      title: "The analysis broke off",
-      todo: "The process that worked on it ended, and the file may be why. If it happens again, tell whoever runs this server.",
-    },
-    internal: {
-      title: "Unmask failed on this file",
-      todo: "Send it again. If it happens again, tell whoever runs this server: the cause is in its log.",
-    },
-  }),
-);
+const VIDEO_PROBLEMS: Partial<Record<Code, Advice>> = {
+  too_large: {
+    title: "This video is too large",
+    todo: "Cut it to the part in question without encoding it again, or ask whoever runs this server to raise its limit.",
+  },
+  unsupported_format: {
+    title: "This format cannot be read",
+    todo: "Use the original video as MP4, MOV, AVI, MKV or WebM. A recording of a screen wipes out traces.",
+  },
+  undecodable: {
+    title: "This file is damaged or no video",
+    todo: "Open it in a player to check it, or fetch it again from its source.",
+  },
+  missing_field: { title: "No file arrived", todo: "Choose the video again." },
+  unreachable: {
+    title: "The server did not answer",
+    todo: "Check that Unmask is still running and that you are connected, then send it again.",
+    again: true,
+  },
+  internal: {
+    title: "Unmask failed on this file",
+    todo: "Send it again. If it happens again, tell whoever runs this server: the cause is in its log.",
+  },
+};
 
 export function videoAdvice(code: string): Advice {
-  return VIDEO_PROBLEMS.get(code) ?? advice(code);
+  const special = Object.hasOwn(VIDEO_PROBLEMS, code) ? VIDEO_PROBLEMS[code as Code] : undefined;
+  return special ?? advice(code);
 }

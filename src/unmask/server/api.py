@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from importlib.util import find_spec
@@ -25,7 +26,6 @@ from unmask.server.schemas import (
     BatchForm,
     BatchQuery,
     Health,
-    ImageAnswer,
     ImageForm,
     ImageQuery,
     JobAnswer,
@@ -34,10 +34,11 @@ from unmask.server.schemas import (
     JobQuery,
     JobsAnswer,
     JobsQuery,
+    KeptImage,
+    KeptVideo,
     ModelAnswer,
     PicturePath,
     Ready,
-    VideoAnswer,
     VideoForm,
     VideoQuery,
     gradcam_jpeg,
@@ -131,7 +132,8 @@ def model() -> dict[str, Any]:
         "max_video_s": settings.max_video_s,
         "max_clip_s": settings.max_clip_s,
         "video_formats": ["MP4", "MOV", "AVI", "MKV", "WEBM"],
-        "has_list": settings.store_url != "",
+        "has_list": settings.has_list,
+        "keeps_answers": settings.has_list and settings.keep_answers,
     }
     return model_answer(detector.card, detector.identity, limits)
 
@@ -139,7 +141,7 @@ def model() -> dict[str, Any]:
 @api.post(
     "/api/detect/image",
     responses={
-        200: ImageAnswer,
+        200: KeptImage,
         **problems(
             "missing_field",
             "invalid_request",
@@ -155,7 +157,7 @@ def detect_image(form: ImageForm, query: ImageQuery) -> dict[str, Any]:
     with service().admission.slot():
         answer = _analyse(form.file, query)
     g.outcome = _outcome(answer)
-    return answer
+    return {**answer, "job_id": _keep("image", [_as_item(answer, form.file)], query)}
 
 
 @api.post(
@@ -173,6 +175,7 @@ def detect_batch(form: BatchForm, query: BatchQuery) -> dict[str, Any]:
         results = [_item(file, query) for file in form.files]
     g.outcome = {"items": [_outcome(item) for item in results]}
     return {
+        "job_id": _keep("batch", results, query),
         "results": results,
         "total_processed": len(results),
         "total_time": round(perf_counter() - started, 3),
@@ -182,7 +185,7 @@ def detect_batch(form: BatchForm, query: BatchQuery) -> dict[str, Any]:
 @api.post(
     "/api/detect/video",
     responses={
-        200: VideoAnswer,
+        200: KeptVideo,
         **problems(
             "missing_field",
             "invalid_request",
@@ -206,7 +209,7 @@ def detect_video(form: VideoForm, query: VideoQuery) -> dict[str, Any]:
     answer = video_answer(report, processing_time_s=perf_counter() - started)
     outcome = {name: answer[name] for name in ("verdict", "reason", "timings_ms")}
     g.outcome = {**outcome, "n_tracks": len(answer["tracks"])}
-    return answer
+    return {**answer, "job_id": _keep("video", [_as_item(answer, form.file)], query)}
 
 
 @api.post(
@@ -330,15 +333,32 @@ def _analyse(file: FileStorage, query: ImageQuery | BatchQuery) -> dict[str, Any
 
 
 def _item(file: FileStorage, query: BatchQuery) -> dict[str, Any]:
-    name = file.filename or ""
     try:
-        answer = _analyse(file, query)
+        return _as_item(_analyse(file, query), file)
     except InputError as error:
-        failure = problem(error.code, str(error))
-        report = service().detector.refusal(b"", error)
-        answer = image_answer(report)
-        return {**answer, "filename": name, "status": failure["status"], "problem": failure}
-    return {**answer, "filename": name, "status": HTTPStatus.OK.value, "problem": None}
+        answer = image_answer(service().detector.refusal(b"", error))
+        return _as_item(answer, file, problem(error.code, str(error)))
+
+
+def _as_item(
+    answer: dict[str, Any], file: FileStorage, failure: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """An answer as one of several files has it."""
+    status = failure["status"] if failure else HTTPStatus.OK.value
+    return {**answer, "filename": file.filename or "", "status": status, "problem": failure}
+
+
+def _keep(
+    kind: str, items: Sequence[dict[str, Any]], query: ImageQuery | BatchQuery | VideoQuery
+) -> str | None:
+    """Keep what was answered, without its pictures; the id of its job, or None."""
+    if not query.keep:
+        return None
+    reports = [
+        item | {"files": {}} | ({"gradcam_image": None} if item["kind"] == "image" else {})
+        for item in items
+    ]
+    return service().jobs.keep(kind, reports, heatmap=query.heatmap)
 
 
 def _outcome(answer: dict[str, Any]) -> dict[str, Any]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.datastructures import FileStorage
 
 from unmask.detector import kind_of
@@ -23,6 +25,8 @@ from unmask.server.store import Job, State, Store
 from unmask.settings import Settings, load_settings
 
 __all__ = ["Jobs", "run_workers"]
+
+log = logging.getLogger(__name__)
 
 POLL_S = 0.2
 
@@ -94,6 +98,21 @@ class Jobs:
         self._queue.put(job_id)
         self._pool.wake()
         return self.get(job_id)
+
+    def keep(self, kind: str, reports: Sequence[Mapping[str, Any]], *, heatmap: bool) -> str | None:
+        """List what was answered at once as a job that has ended; its id, or None.
+
+        None too where the store does not answer: whoever asked has the answer all the same.
+        """
+        if not (self._settings.has_list and self._settings.keep_answers):
+            return None
+        job_id = secrets.token_hex(16)
+        try:
+            self._store.add_finished(job_id, kind, reports, {"heatmap": heatmap, "pictures": False})
+        except SQLAlchemyError as error:
+            log.warning("an answer could not be kept: %s", error)
+            return None
+        return job_id
 
     def get(self, job_id: str) -> Job:
         """A job.
@@ -197,7 +216,7 @@ class Jobs:
         return True
 
     def _require_list(self) -> None:
-        if self._settings.store_url == "":
+        if not self._settings.has_list:
             message = "Each job is at its own address only; UNMASK_STORE_URL is empty."
             raise RequestError("store_off", message)
 

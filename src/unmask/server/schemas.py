@@ -23,6 +23,7 @@ from werkzeug.datastructures import FileStorage as Upload
 
 from unmask.heatmap import overlay
 from unmask.report import to_dict
+from unmask.server.problems import PROBLEMS
 from unmask.server.store import Job, State
 from unmask.temporal import is_sound
 from unmask.types import (
@@ -54,6 +55,8 @@ __all__ = [
     "JobSummary",
     "JobsAnswer",
     "JobsQuery",
+    "KeptImage",
+    "KeptVideo",
     "ModelAnswer",
     "PicturePath",
     "Problem",
@@ -71,6 +74,9 @@ __all__ = [
 ]
 
 Point = tuple[float, float]
+
+KEEP = "Whether the answer, without its pictures, goes into the list of this server, if it has one."
+JOB_ID = "Of the job that keeps this answer; null where none does."
 
 
 class ChosenFile(FileStorage):
@@ -96,11 +102,13 @@ class ImageQuery(BaseModel):
     overlay: bool = Field(
         True, description="Whether to draw that as `gradcam_image`; `heatmap` stays in each face."
     )
+    keep: bool = Field(True, description=KEEP)
 
 
 class BatchQuery(BaseModel):
     heatmap: bool = Field(False, description="Whether to say where the model looked.")
     overlay: bool = Field(False, description="Whether to draw that as `gradcam_image`.")
+    keep: bool = Field(True, description=KEEP)
 
 
 class VideoForm(BaseModel):
@@ -109,6 +117,7 @@ class VideoForm(BaseModel):
 
 class VideoQuery(BaseModel):
     heatmap: bool = Field(False, description="Whether to say where the model looked.")
+    keep: bool = Field(True, description=KEEP)
 
 
 class JobForm(BaseModel):
@@ -160,7 +169,9 @@ class Problem(Wire):
     status: int
     detail: str = Field(description="What was expected, what came, what to do.")
     instance: str = Field(description="The path that was asked.")
-    code: str = Field(description="Stable; decide by this.")
+    code: str = Field(
+        description="Stable; decide by this.", json_schema_extra={"enum": list(PROBLEMS)}
+    )
     error: str = Field(description="The same as `title`.")
     details: str = Field(description="The same as `detail`.")
 
@@ -261,6 +272,12 @@ class ImageAnswer(Wire):
     timings_ms: dict[str, float]
 
 
+class KeptImage(ImageAnswer):
+    """What is known of one photo, and where that is kept."""
+
+    job_id: str | None = Field(description=JOB_ID)
+
+
 class BatchItem(ImageAnswer):
     """What is known of one photo of a batch, or why nothing is."""
 
@@ -270,6 +287,7 @@ class BatchItem(ImageAnswer):
 
 
 class BatchAnswer(Wire):
+    job_id: str | None = Field(description=JOB_ID)
     results: list[BatchItem] = Field(description="One per photo, in the order sent.")
     total_processed: int
     total_time: float = Field(description="In seconds.")
@@ -371,6 +389,12 @@ class VideoAnswer(Wire):
     timings_ms: dict[str, float]
 
 
+class KeptVideo(VideoAnswer):
+    """What is known of one video, and where that is kept."""
+
+    job_id: str | None = Field(description=JOB_ID)
+
+
 class JobImage(BatchItem):
     """What is known of one photo of a job, or why nothing is."""
 
@@ -425,6 +449,7 @@ class Limits(Wire):
     max_clip_s: float = Field(description="Longer videos are jobs.")
     video_formats: list[str]
     has_list: bool = Field(description="Whether `GET /api/jobs` lists what was done here.")
+    keeps_answers: bool = Field(description="Whether what is answered at once is listed there too.")
     max_image_bytes: int
     max_image_pixels: int
     max_batch_files: int

@@ -94,6 +94,7 @@ jobs = Table(
     Column("lease_until", Float),
     Index("jobs_by_state", "state", "created_at"),
     Index("jobs_by_age", "created_at"),
+    Index("jobs_by_end", "expires_at"),
 )
 
 reports = Table(
@@ -154,20 +155,36 @@ class Store:
 
     def add(self, job_id: str, kind: str, names: Sequence[str], options: Mapping[str, Any]) -> None:
         """Queue a job."""
-        row = {
-            "id": job_id,
-            "kind": kind,
-            "state": State.QUEUED.value,
-            "names": list(names),
-            "options": dict(options),
-            # To the microsecond, as times go over the wire: `before` must find the same job.
-            "created_at": round(time.time(), 6),
-            "done": 0,
-            "total": 0 if kind == "video" else len(names),
-            "attempts": 0,
-        }
+        row = _row(job_id, kind, names, options)
         with self._engine.begin() as connection:
             connection.execute(insert(jobs).values(row))
+
+    def add_finished(
+        self,
+        job_id: str,
+        kind: str,
+        found: Sequence[Mapping[str, Any]],
+        options: Mapping[str, Any],
+    ) -> None:
+        """Keep the reports of files that were answered at once, as a job that has ended."""
+        row = _row(job_id, kind, [report["filename"] for report in found], options)
+        done = len(found[0]["frames"]) if kind == "video" else len(found)
+        row |= self._final(State.FINISHED, None, None)
+        row |= {"started_at": row["created_at"], "done": done, "total": done}
+        with self._engine.begin() as connection:
+            connection.execute(insert(jobs).values(row))
+            connection.execute(
+                insert(reports),
+                [
+                    {
+                        "job_id": job_id,
+                        "position": position,
+                        "verdict": report["verdict"],
+                        "report": dict(report),
+                    }
+                    for position, report in enumerate(found)
+                ],
+            )
 
     def get(self, job_id: str) -> Job | None:
         """A job, or None where there is none or its time is over."""
@@ -341,6 +358,24 @@ class Store:
 
 
 _QUEUED = {"state": State.QUEUED.value, "worker": None, "lease_until": None}
+
+
+def _row(
+    job_id: str, kind: str, names: Sequence[str], options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The row of a job nobody has worked on."""
+    return {
+        "id": job_id,
+        "kind": kind,
+        "state": State.QUEUED.value,
+        "names": list(names),
+        "options": dict(options),
+        # To the microsecond, as times go over the wire: `before` must find the same job.
+        "created_at": round(time.time(), 6),
+        "done": 0,
+        "total": 0 if kind == "video" else len(names),
+        "attempts": 0,
+    }
 
 
 def _held(job_id: str, worker: str) -> tuple[ColumnElement[bool], ...]:

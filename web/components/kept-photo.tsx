@@ -1,0 +1,43 @@
+import { useEffect, useState } from "react";
+import type { JobImage, ModelAnswer } from "@/lib/api";
+import { moment } from "@/lib/format";
+import { ChooseAgain } from "./choose-again";
+import { PhotoReport } from "./photo-report";
+
+/** A photo that was judged before: what was found is kept, the picture is not. */
+export function KeptPhoto(props: {
+  photo: JobImage;
+  card: ModelAnswer | undefined;
+  expiresAt: string | null;
+}) {
+  const { photo, card, expiresAt } = props;
+  const [file, setFile] = useState<File | null>(null);
+  const url = useUrl(file);
+  return (
+    <PhotoReport
+      name={photo.filename}
+      answer={photo}
+      url={url}
+      card={card}
+      kept={expiresAt ? `until ${moment(expiresAt)}` : "on the server"}
+    >
+      {!url && photo.image.width !== null && (
+        <div className="bg-bench">
+          <ChooseAgain kind="photo" hash={photo.sha256} onFile={setFile} />
+        </div>
+      )}
+    </PhotoReport>
+  );
+}
+
+function useUrl(file: File | null): string | undefined {
+  const [url, setUrl] = useState<string>();
+  useEffect(() => {
+    if (file) {
+      const created = URL.createObjectURL(file);
+      setUrl(created);
+      return () => URL.revokeObjectURL(created);
+    }
+  }, [file]);
+  return url;
+}

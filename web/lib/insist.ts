@@ -1,0 +1,38 @@
+import { ApiError } from "./api";
+
+const MOST_TRIES = 5;
+
+export const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+/** Ask, and ask a busy server again when it says so, a few times. Fails with an `ApiError`. */
+export async function insist<Answer>(
+  ask: () => Promise<Answer>,
+  signal: AbortSignal,
+  wait = pause,
+): Promise<Answer> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      signal.throwIfAborted();
+      return await ask();
+    } catch (error) {
+      const problem = error instanceof ApiError ? error : new ApiError("unexpected", String(error));
+      if (problem.code !== "busy" || tries === MOST_TRIES || signal.aborted) {
+        throw problem;
+      }
+      await wait(1000 * (problem.retryAfterS ?? 1));
+    }
+  }
+}
+
+/** How a file that failed stands: the code and the words of an `ApiError`. */
+export function failed(error: unknown): { step: "failed"; code: string; detail: string } {
+  const { code, message } = error as ApiError;
+  return { step: "failed", code, detail: message };
+}
+
+/** How a file stands that has just come: one over `maxBytes` has failed, and is never sent. */
+export function admitted(file: File, maxBytes: number | null) {
+  return maxBytes !== null && file.size > maxBytes
+    ? ({ step: "failed", code: "too_large", detail: "It was not sent." } as const)
+    : ({ step: "waiting" } as const);
+}
