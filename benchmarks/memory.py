@@ -1,17 +1,21 @@
-"""Resident memory: of a loaded detector, of a server after work, and over a long folder."""
+"""Resident memory: of a loaded detector, of a server after work, over a long folder or video."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 from itertools import repeat
+from pathlib import Path
 
 from benchmarks.cold_start import ENVIRONMENT
 from benchmarks.concurrency import Server
 from benchmarks.measure import Figures
 from benchmarks.subjects import ASTRONAUT, photo
+from benchmarks.video import clip, repeated
 
 N_FILES = 10_000
+VIDEO_S = 600
 
 FOLDER = """
 import io, sys
@@ -25,6 +29,13 @@ judge = Detector()
 for number, _ in enumerate(judge.images(repeat(file.getvalue(), N_FILES)), 1):
     if number in (N_FILES // 100, N_FILES // 10, N_FILES):
         print(number, resident_mb(), flush=True)
+"""
+VIDEO = """
+import resource, sys
+from unmask import Detector
+report = Detector().video(sys.argv[1])
+assert report.coverage.scored, report
+print(round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1))
 """
 LOADED = """
 from benchmarks.memory import resident_mb
@@ -41,13 +52,23 @@ def resident_mb(pid: int | str = "self") -> float:
     return round(int(line.split()[1]) / 1024, 1)
 
 
-def measure(repeats: int) -> Figures:
-    def run(code: str) -> str:
-        command = [sys.executable, "-c", code, str(ASTRONAUT)]
-        done = subprocess.run(command, env=ENVIRONMENT, check=True, capture_output=True, text=True)
-        return done.stdout
+def video_peak_mb(seconds: float) -> float:
+    """The most that a process had at once which judged a 1080p video of this length."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "clip.mp4"
+        # Small enough to be taken.
+        repeated(clip(10, 1920, 1080, crf=32), round(seconds / 10), path)
+        return float(_run(VIDEO, path))
 
-    folder = dict(line.split() for line in run(FOLDER).splitlines())
+
+def _run(code: str, path: Path = ASTRONAUT) -> str:
+    command = [sys.executable, "-c", code, str(path)]
+    done = subprocess.run(command, env=ENVIRONMENT, check=True, capture_output=True, text=True)
+    return done.stdout
+
+
+def measure(repeats: int) -> Figures:
+    folder = dict(line.split() for line in _run(FOLDER).splitlines())
     with Server() as server:
         started_mb = resident_mb(server.pid)
         for data in repeat(ASTRONAUT.read_bytes(), repeats):
@@ -56,7 +77,8 @@ def measure(repeats: int) -> Figures:
         server.post(photo(12))
         after_large_mb = resident_mb(server.pid)
     return {
-        "detector_mb": float(run(LOADED)),
+        "detector_mb": float(_run(LOADED)),
+        "video_peak_mb": {"seconds": VIDEO_S, "mb": video_peak_mb(VIDEO_S)},
         "folder_mb_after_files": {number: float(mb) for number, mb in folder.items()},
         "server_mb": {
             "started": started_mb,

@@ -110,6 +110,9 @@ def _memory(figures: Figures) -> str:
         [f"a folder, after {int(n):,} files", f"{mb:.0f}"]
         for n, mb in figures["folder_mb_after_files"].items()
     ]
+    if long := figures.get("video_peak_mb"):
+        name = f"a video of {long['seconds'] / 60:.0f} minutes in 1080p, at most"
+        rows.append([name, f"{long['mb']:.0f}"])
     return _table(["resident memory of", "MB"], rows)
 
 

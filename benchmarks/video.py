@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -15,14 +16,15 @@ from benchmarks.subjects import ASTRONAUT, bare_network, detector
 FPS = 25
 
 
-def clip(seconds: float, width: int = 1280, height: int = 720) -> bytes:
+def clip(seconds: float, width: int = 1280, height: int = 720, *, crf: int = 23) -> bytes:
     """H.264 in MP4: the example's face moves across a grey picture."""
     side = min(width, height)
     with PIL.Image.open(ASTRONAUT) as portrait:
         face = np.asarray(portrait.convert("RGB").resize((side, side)))
     file = io.BytesIO()
     with av.open(file, "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=FPS, options={"preset": "ultrafast"})
+        options = {"preset": "ultrafast", "crf": str(crf)}
+        stream = container.add_stream("libx264", rate=FPS, options=options)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.codec_context.time_base = Fraction(1, FPS)
         for i in range(round(seconds * FPS)):
@@ -32,6 +34,22 @@ def clip(seconds: float, width: int = 1280, height: int = 720) -> bytes:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
         container.mux(stream.encode(None))
     return file.getvalue()
+
+
+def repeated(data: bytes, n: int, target: Path) -> None:
+    """Write a clip `n` times in a row as one video, without encoding it again."""
+    with av.open(str(target), "w", format="mp4") as output:
+        stream = None
+        for number in range(n):
+            with av.open(io.BytesIO(data)) as source:
+                track = source.streams.video[0]
+                stream = stream or output.add_stream_from_template(track)
+                for packet in source.demux(track):
+                    if packet.size:
+                        packet.pts += number * track.duration
+                        packet.dts += number * track.duration
+                        packet.stream = stream
+                        output.mux(packet)
 
 
 def measure(repeats: int) -> Figures:

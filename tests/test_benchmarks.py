@@ -12,6 +12,8 @@ import pytest
 from benchmarks.measure import interleaved, ratio, spread
 from benchmarks.subjects import crowd, photo
 from benchmarks.tables import MARKER, TABLES, render
+from benchmarks.video import clip, repeated
+from unmask.video import Video
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "performance.md"
 
@@ -57,6 +59,14 @@ def test_a_photo_has_the_pixels_it_is_asked_for() -> None:
     with PIL.Image.open(io.BytesIO(photo(1))) as image:
         assert image.width * image.height == pytest.approx(1e6, rel=0.01)
         assert image.width / image.height == pytest.approx(4 / 3, rel=0.01)
+
+
+def test_a_clip_is_repeated_to_a_long_video(tmp_path: Path) -> None:
+    repeated(clip(0.4, 320, 240), 5, tmp_path / "long.mp4")
+    with Video(tmp_path / "long.mp4") as video:
+        assert (video.info.n_frames, video.info.width) == (50, 320)
+        assert video.info.duration_s == pytest.approx(2.0, abs=0.05)
+        assert [frame.index for frame in video.frames([0, 25, 49])] == [0, 25, 49]
 
 
 def test_a_crowd_has_as_many_faces_as_it_is_asked_for(detector: object) -> None:

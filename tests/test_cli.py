@@ -280,6 +280,37 @@ def test_wrong_usage_is_status_2_and_says_what_was_expected(
     assert "Traceback" not in result.err
 
 
+def test_videos_are_measured_as_they_are_judged(
+    run: Run, detector: Detector, clip: Callable[..., bytes], tmp_path: Path
+) -> None:
+    lines = ["path,label,method,original,identity"]
+    for label, name in (("real", "astronaut"), ("fake", "astronaut-fake")):
+        pixels = np.asarray(PIL.Image.open(EXAMPLES / f"{name}.jpg").convert("RGB"))
+        (tmp_path / f"{label}.mp4").write_bytes(clip([pixels] * 2))
+        lines.append(f"{label}.mp4,{label},{'blend' if label == 'fake' else ''},1,1")
+    manifest, out, scores = (tmp_path / name for name in ("m.csv", "out.json", "scores.csv"))
+    manifest.write_text("\n".join(lines))
+    result = run("evaluate", manifest, "--out", out, "--scores", scores, "--splice")
+    assert result.status == 0, result.err
+    measured = json.loads(out.read_text())
+    assert measured["settings"]["files"] == "videos"
+    assert (measured["frame"]["n"], measured["video"]["n"]) == (4, 2)
+    assert measured["splices"]["found"]["n"] == measured["splices"]["false_alarms"]["n"] == 1
+    told = [line.split(",") for line in scores.read_text().splitlines()[1:]]
+    for label, values in zip(("real", "fake"), told, strict=True):
+        report = detector.video(tmp_path / f"{label}.mp4")
+        assert float(values[-4]) == pytest.approx(report.p_fake, abs=1e-9)
+        assert values[-2] == report.verdict
+    assert "| blend | 1 | 1 |" in result.out
+
+    (tmp_path / "picture.mp4").write_bytes(ASTRONAUT.read_bytes())
+    manifest.write_text("\n".join([*lines, "picture.mp4,real,,2,2"]))
+    mixed = run("evaluate", manifest)
+    assert (mixed.status, "2 of 3 files are videos" in mixed.err) == (2, True)
+    manifest.write_text("\n".join([lines[0], "picture.mp4,real,,2,2"]))
+    assert "--splice needs videos" in run("evaluate", manifest, "--splice").err
+
+
 def test_a_folder_without_pictures_is_wrong_usage(run: Run, tmp_path: Path) -> None:
     result = run("detect", tmp_path)
     assert result.status == 2

@@ -137,6 +137,33 @@ class TestScan:
             scanned = [scan((1 / (1 + np.exp(-row))).tolist()).logit for row in logits]
             assert np.percentile(scanned, 99) < mean + 1.2
 
+    @pytest.mark.parametrize(("scene", "person"), [(1, 0.0), (4, 0.4), (10, 0.4), (30, 0.0)])
+    def test_false_alarms_stay_those_of_photos_whatever_frames_share(
+        self, scene: int, person: float
+    ) -> None:
+        """Scores fall off as calibrated log odds may at most; a line that 5 % of photos reach."""
+        generator, line, rate, n = np.random.default_rng(0), 2.25, 0.05, 30
+        alarms = 0
+        for _ in range(600):
+            scenes = np.repeat(generator.normal(size=n // scene + 2), scene)
+            scenes = scenes[generator.integers(scene) :][:n]
+            z = math.sqrt(person) * generator.normal() + math.sqrt(1 - person) * scenes
+            reached = np.array([math.erfc(one / math.sqrt(2)) / 2 for one in z])
+            logits = line + np.log(rate / np.maximum(reached, 1e-9))
+            alarms += scan((1 / (1 + np.exp(-logits))).tolist()).logit >= line
+        assert alarms / 600 < 1.6 * rate
+
+    def test_a_closer_look_costs_what_the_moment_did_that_it_was_taken_at(self) -> None:
+        p_fakes = [0.02] * 10 + [0.99] * 8 + [0.02] * 19
+        weights = [1.0] * 10 + [1 / 8] * 8 + [1.0] * 19
+        assert scan(p_fakes).logit == pytest.approx(math.log(99) - math.log(37 / 10))
+        assert scan(p_fakes, weights).logit == pytest.approx(math.log(99) - math.log(30 / 1))
+
+    @given(probabilities, st.floats(0.1, 10))
+    def test_only_the_ratio_of_weights_counts(self, p_fakes: list[float], weight: float) -> None:
+        weighted = scan(p_fakes, [weight] * len(p_fakes))
+        assert weighted.logit == pytest.approx(scan(p_fakes).logit, abs=1e-9)
+
     @given(probabilities)
     def test_it_stays_within_the_scores(self, p_fakes: list[float]) -> None:
         evidence = scan(p_fakes)
@@ -242,6 +269,46 @@ class TestSuspicious:
         assert suspicious([1.0], [0.2]) == ()
         assert suspicious([1.0], [0.9]) == (Interval(1.0, 1.0, pytest.approx(0.9)),)
         assert suspicious(range(20), [0.1] * 9 + [0.99] + [0.1] * 10) == ()
+
+    def test_it_reaches_half_a_second_beyond_its_frames_and_no_further(self) -> None:
+        times_s = [20.0 * i for i in range(12)]
+        p_fakes = [0.1] * 4 + [0.95] * 4 + [0.1] * 4
+        assert suspicious(times_s, p_fakes) == (Interval(79.5, 140.5, pytest.approx(0.95)),)
+        # After a pause of which nothing was sampled, or that nobody could decode, as well.
+        late = [*range(8), *range(90, 98)]
+        assert suspicious(late, [0.95] * 8 + [0.1] * 8) == (Interval(0, 7.5, pytest.approx(0.95)),)
+        assert suspicious(late, [0.1] * 8 + [0.95] * 8) == (
+            Interval(89.5, 97, pytest.approx(0.95)),
+        )
+
+    def test_it_is_torn_where_the_person_was_looked_for_in_vain(self) -> None:
+        times_s = [0, 1, 2, 3, 60, 61, 62, 63]
+        found = suspicious(times_s, [0.9] * 8, missed_s=range(4, 60))
+        assert [(one.start_s, one.end_s) for one in found] == [(0, 3.5), (59.5, 63)]
+        # What is left over of a stretch ends with a frame that speaks for FAKE.
+        found = suspicious([0, 1, 2, 3, 60, 61, 62], [0.9, 0.9, 0.9, 0.2, *[0.9] * 3], [30])
+        assert [(one.start_s, one.end_s) for one in found] == [(0, 2.5), (59.5, 62)]
+        # A frame without the person tears nothing where the next one is less than a second away.
+        dense_s = [0.0, 0.2, 0.4, 0.8, 1.0]
+        assert len(suspicious(dense_s, [0.9] * 5, missed_s=[0.6])) == 1
+
+    @given(
+        st.lists(st.tuples(st.floats(0, 1), st.floats(0, 60)), min_size=1, max_size=60),
+        st.lists(st.floats(0, 3600), max_size=20),
+    )
+    def test_no_moment_is_called_suspicious_that_nobody_looked_at(
+        self, frames: list[tuple[float, float]], missed_s: list[float]
+    ) -> None:
+        p_fakes = [p for p, _ in frames]
+        times_s = np.cumsum([step for _, step in frames])
+        for one in suspicious(times_s.tolist(), p_fakes, missed_s):
+            inside = (times_s >= one.start_s) & (times_s <= one.end_s) & (np.array(p_fakes) > 0.5)
+            assert inside.any()
+            assert 0 <= times_s[inside][0] - one.start_s <= 0.5 + 1e-9
+            assert 0 <= one.end_s - times_s[inside][-1] <= 0.5 + 1e-9
+            for time_s in missed_s:
+                if one.start_s + 0.5 < time_s < one.end_s - 0.5:
+                    assert np.abs(times_s - time_s).min() <= 1
 
     @given(probabilities)
     def test_stretches_are_in_order_and_apart(self, p_fakes: list[float]) -> None:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
@@ -19,10 +19,12 @@ from unmask.errors import ConfigurationError, DataError, UnmaskError
 
 if TYPE_CHECKING:
     from unmask.detector import Detector
-    from unmask.evaluation import Outcome, Scorer
+    from unmask.evaluation import Manifest, Scorer
     from unmask.types import Heatmap, Image, ImageReport, VideoReport
 
 __all__ = ["app", "main"]
+
+T = TypeVar("T")
 
 app = typer.Typer(
     help="Says, per face, whether a photo was manipulated, how sure it is, and what it could not "
@@ -373,8 +375,11 @@ def evaluate(
     degrade: Annotated[
         str, typer.Option(help="also score degraded pictures: names, comma-separated, or all")
     ] = "",
+    splice: Annotated[
+        bool, typer.Option("--splice", help="also look for a fifth of fake in the genuine videos")
+    ] = False,
 ) -> None:
-    """Measure the model on labelled pictures."""
+    """Measure the model on labelled pictures, or on labelled videos."""
     from unmask import evaluation
     from unmask.evaluation.tables import TABLES
 
@@ -387,17 +392,23 @@ def evaluate(
         degradations = tuple(evaluation.DEGRADATIONS)
     given = evaluation.read_scores(outcomes, read) if outcomes else ()
     detector = None if outcomes else _detector()
+    are_videos = detector is not None and _are_videos(read)
+    if are_videos and (degradations or faces == "whole"):
+        raise ConfigurationError("--degrade and --faces whole are for pictures, not for videos")
+    if splice and not are_videos:
+        raise ConfigurationError("--splice needs videos, and a model to judge them")
     with _progress() as bar:
 
-        def track(scored: Iterable[Outcome], what: str, total: int) -> Iterator[Outcome]:
-            yield from bar.track(scored, total=total, description=what)
+        def track(things: Iterable[T], what: str, total: int) -> Iterator[T]:
+            yield from bar.track(things, total=total, description=what)
 
         measured = evaluation.measure(
             read,
-            given if detector is None else _scorer(detector, faces),
+            given if detector is None else _scorer(detector, "videos" if are_videos else faces),
             name=name or manifest.stem,
             model=detector.identity if detector else None,
-            settings={"faces": faces, **wanted},
+            settings={"faces": faces, **({"files": "videos"} if are_videos else {}), **wanted},
+            judge=detector.video if detector and splice else None,
             read=(lambda path: detector.read(path).pixels) if detector else None,
             degradations=degradations,
             other=evaluation.read_scores(other, read) if other else None,
@@ -407,15 +418,45 @@ def evaluate(
             track=track,
         )
     out.print(TABLES["summary"](measured), markup=False)
+    if are_videos:
+        out.print(f"\n{TABLES['videos'](measured)}", markup=False)
+    if splice:
+        out.print(f"\n{TABLES['splices'](measured)}", markup=False)
+
+
+def _are_videos(manifest: Manifest) -> bool:
+    """Whether the files of a manifest are videos, by their content.
+
+    Raises:
+        DataError: some are and some are not.
+    """
+    manifest.require_files()
+    n_videos = sum(_is_video(manifest.file(row)) for row in manifest.rows)
+    if 0 < n_videos < len(manifest):
+        message = f"{n_videos} of {len(manifest)} files are videos, the others pictures"
+        raise DataError(f"{message}; measure them apart, with --split or --source")
+    return n_videos > 0
 
 
 def _scorer(detector: Detector, faces: str) -> Scorer:
     """What an evaluation scores with: the whole detector, or the network on given crops."""
     from unmask.alignment import whole
+    from unmask.errors import InputError
     from unmask.evaluation import Outcome, scorer_of_crops
+    from unmask.timeline import refusal
 
     if faces == "detect":
         return lambda sources: map(Outcome.of, detector.images(sources))
+    if faces == "videos":
+
+        def judge(source: Path | Image) -> Outcome:
+            assert isinstance(source, Path)  # only pictures are degraded
+            try:
+                return Outcome.of(detector.video(source))
+            except InputError as error:
+                return Outcome.of(refusal(str(source), error, detector.identity))
+
+        return lambda sources: map(judge, sources)
 
     def read(path: Path) -> Image:
         image = detector.read(path).pixels

@@ -96,22 +96,37 @@ def average(p_fakes: Sequence[float]) -> float:
     return math.fsum(p_fakes) / len(p_fakes)
 
 
-def scan(p_fakes: Sequence[float]) -> Evidence:
+def scan(p_fakes: Sequence[float], weights: Sequence[float] | None = None) -> Evidence:
     """The strongest evidence for FAKE in any stretch of the scores, which are in order of time.
 
-    A stretch of k of n frames speaks with the midmean of its logits, so that a bad frame does not
-    decide, less log(n / k): there are n / k places where it could have been, and looking at all
-    of them must not make a false alarm likelier (the scan statistic of Naus 1965 as log odds).
-    The whole, k = n, is one of the stretches; the others start a quarter of their length apart.
+    A stretch speaks with the midmean of its logits, so that a bad frame does not decide, less the
+    log of how many times its weight goes into that of all. Frames weigh the same unless `weights`
+    says otherwise: where one moment was looked at more closely than the others, its frames share
+    the weight of one. The whole is one of the stretches; the others, of at least four frames, start
+    a quarter of their length apart.
+
+    Why a person is called fake as rarely by mistake as a photo is, with the photo's threshold: the
+    whole has less noise than a photo and differs as much from person to person, so it reaches the
+    threshold no more often. A share 1/m could have been in m places. Calibrated log odds are c
+    higher at most exp(-c) times as often among genuine faces, as long as fakes do not grow more
+    frequent beyond the threshold: the odds are by definition how much more often a score comes of a
+    fake. So each of m places, at a price of log(m), errs 1/m times as often as a photo, and
+    all of them together as often (Bonferroni's bound, which holds however frames depend on each
+    other; the scan statistic of Naus 1965 with a prior for the place). Stretches that overlap, and
+    those of other lengths, are not counted by this: they add up to a third more at worst, in
+    simulations with scenes of any length that tests/test_temporal.py repeats.
     """
     _require_scores(p_fakes)
     logits = _logits(p_fakes)
     n = len(logits)
-    best = Evidence(_midmean(logits), 0, n)
+    weight = np.ones(n) if weights is None else np.asarray(weights, np.float64)
+    best = Evidence(_midmean(logits, weight), 0, n)
     length = SEGMENT_FRAMES
     while length < n:
         for start in range(0, n - length + 1, max(1, length // 4)):
-            logit = _midmean(logits[start : start + length]) - math.log(n / length)
+            part = slice(start, start + length)
+            price = math.log(weight.sum() / weight[part].sum())
+            logit = _midmean(logits[part], weight[part]) - price
             if logit > best.logit:
                 best = Evidence(logit, start, start + length)
         length += max(1, length // 4)
@@ -123,12 +138,16 @@ def judge(
     times_s: Sequence[float],
     *,
     n_sampled: int,
+    missed_s: Sequence[float] = (),
+    weights: Sequence[float] | None = None,
     verdict_of: Callable[[float], tuple[Verdict, Reason | None]],
     calibration: Mapping[str, float] | None = None,
     method: Method = "scan",
 ) -> TrackReport:
     """One answer for one person, from the faces of a track and the times they were shown.
 
+    `missed_s` are the times of the samples in which the person was not seen, `weights` what each
+    face counts for in `scan`.
     `verdict_of` turns a probability into a verdict by the model's thresholds. `calibration` holds
     the `scale` and `bias` of the logit of a whole track, where the model card knows them. Faces
     that are unlike what the thresholds were set on count only where there is no other, and then
@@ -137,6 +156,7 @@ def judge(
     sound = [is_sound(face) for face in faces]
     used = sound if any(sound) else [face.prediction is not None for face in faces]
     scored_s = list(compress(times_s, used))
+    gaps_s = [*missed_s, *compress(times_s, [not is_used for is_used in used])]
     scores = [face.prediction.p_fake for face in compress(faces, used) if face.prediction]
     p_fake = vote_share = None
     reason: Reason | None
@@ -149,7 +169,11 @@ def judge(
         verdict = Verdict.LIKELY_FAKE if vote.label == "FAKE" else Verdict.LIKELY_REAL
         reason = None
     else:
-        p_fake = average(scores) if method == "average" else _calibrated(scores, calibration or {})
+        if method == "average":
+            p_fake = average(scores)
+        else:
+            counts = None if weights is None else list(compress(weights, used))
+            p_fake = _calibrated(scan(scores, counts).logit, calibration or {})
         verdict, reason = verdict_of(p_fake)
     if verdict is not Verdict.NOT_ANALYSED and not any(sound):
         verdict, reason = Verdict.INCONCLUSIVE, _commonest(faces)
@@ -167,7 +191,7 @@ def judge(
         end_s=times_s[-1],
         n_faces=len(faces),
         n_scored=sum(sound),
-        intervals=suspicious(scored_s, scores) if is_suspect else (),
+        intervals=suspicious(scored_s, scores, gaps_s) if is_suspect else (),
     )
 
 
@@ -197,10 +221,15 @@ def headline(tracks: Sequence[TrackReport]) -> int | None:
     return max(judged, key=weight, default=None)
 
 
-def suspicious(times_s: Sequence[float], p_fakes: Sequence[float]) -> tuple[Interval, ...]:
+def suspicious(
+    times_s: Sequence[float], p_fakes: Sequence[float], missed_s: Sequence[float] = ()
+) -> tuple[Interval, ...]:
     """When a person looks manipulated: the stretches whose frames, four by four, speak for FAKE.
 
-    A stretch reaches half-way to the frames around it; its probability is that of its midmean.
+    A stretch begins and ends at most half a second beyond a frame that speaks for FAKE, and never
+    nearer to another scored frame than to its own. Where one of the samples `missed_s`, in which
+    the person was not scored, lies between two frames over a second apart, nobody knows what was
+    shown there: the stretch is torn. Its probability is that of its midmean.
     """
     if not p_fakes:
         return ()
@@ -213,15 +242,22 @@ def suspicious(times_s: Sequence[float], p_fakes: Sequence[float]) -> tuple[Inte
         fake = start + np.flatnonzero(logits[start : start + length] > 0)
         if _midmean(logits[start : start + length]) > 0 and len(fake):
             flagged[fake[0] : fake[-1] + 1] = True
-    times = np.asarray(times_s)
-    borders = [times[0], *((times[:-1] + times[1:]) / 2), times[-1]]
-    edges = np.flatnonzero(np.diff(flagged, prepend=False, append=False)).reshape(-1, 2)
-    return tuple(
-        Interval(
-            float(borders[start]), float(borders[stop]), _sigmoid(_midmean(logits[start:stop]))
-        )
-        for start, stop in edges.tolist()
-    )
+    times = np.asarray(times_s, np.float64)
+    steps = np.diff(times)
+    reach = np.minimum(steps / 2, REACH_S)
+    starts_s = times - np.append(0.0, reach)
+    ends_s = times + np.append(reach, 0.0)
+    is_missed = np.diff(np.searchsorted(np.sort(missed_s), times)) > 0
+    is_torn = is_missed & (steps > 2 * REACH_S)
+    pieces = np.split(np.arange(n), np.flatnonzero(is_torn | (np.diff(flagged) != 0)) + 1)
+    found = []
+    for piece in pieces:
+        fake = piece[flagged[piece] & (logits[piece] > 0)]
+        if len(fake):
+            first, last = int(fake[0]), int(fake[-1])
+            p_fake = _sigmoid(_midmean(logits[first : last + 1]))
+            found.append(Interval(float(starts_s[first]), float(ends_s[last]), p_fake))
+    return tuple(found)
 
 
 def analysed_share(times_s: Sequence[float], duration_s: float) -> float:
@@ -239,8 +275,7 @@ def _require_scores(p_fakes: Sequence[float]) -> None:
         raise ValueError("no frame was scored; a verdict needs at least one")
 
 
-def _calibrated(p_fakes: Sequence[float], calibration: Mapping[str, float]) -> float:
-    logit = scan(p_fakes).logit
+def _calibrated(logit: float, calibration: Mapping[str, float]) -> float:
     return _sigmoid(calibration.get("scale", 1.0) * logit + calibration.get("bias", 0.0))
 
 
@@ -254,7 +289,10 @@ def _sigmoid(logit: float) -> float:
     return 1.0 / (1.0 + math.exp(-logit))
 
 
-def _midmean(values: NDArray[np.float64]) -> float:
-    """The mean of the middle half (Tukey 1977): up to a quarter of the values may be wrong."""
-    cut = len(values) // 4
-    return float(np.sort(values)[cut : len(values) - cut].mean())
+def _midmean(values: NDArray[np.float64], weights: NDArray[np.float64] | None = None) -> float:
+    """The mean of the middle half (Tukey 1977): up to a quarter of the weight may be wrong."""
+    order = np.argsort(values)
+    weight = np.ones(len(values)) if weights is None else weights[order]
+    upper = np.cumsum(weight) / weight.sum()
+    kept = np.minimum(upper, 0.75) - np.maximum(upper - weight / weight.sum(), 0.25)
+    return float(np.average(values[order], weights=np.maximum(kept, 0.0)))

@@ -96,6 +96,8 @@ class Timeline:
         self._deadline = deadline
         self._progress = progress
         self._moments: dict[int, _Moment] = {}
+        self._spread: list[int] | None = None
+        """The frames that were looked at before any was more closely."""
 
     def watch(self, indices: Iterable[int]) -> None:
         """Look at the frames of these numbers; those that were looked at before are left out.
@@ -131,6 +133,7 @@ class Timeline:
         Each look reaches from the sample before the moment to the one after it.
         """
         moments, people = self._people()
+        self._spread = [index for index, _ in moments]
         if len(moments) < 2:
             return []
         spacing_s = float(np.median(np.diff([moment.time_s for _, moment in moments])))
@@ -210,14 +213,29 @@ class Timeline:
     def _judge(
         self, moments: Sequence[tuple[int, _Moment]], person: Sequence[tuple[int, int]]
     ) -> TrackReport:
+        seen = {m for m, _ in person}
+        weights = self._weights(moments)
         return judge(
             [moments[m][1].faces[f] for m, f in person],
             [moments[m][1].time_s for m, _ in person],
+            missed_s=[one.time_s for m, (_, one) in enumerate(moments) if m not in seen],
+            weights=[weights[m] for m, _ in person],
             n_sampled=sum(moment.reason not in UNSEEN for _, moment in moments),
             verdict_of=self._verdict_of,
             calibration=self._calibration,
             method=self._method,
         )
+
+    def _weights(self, moments: Sequence[tuple[int, _Moment]]) -> list[float]:
+        """What each moment counts for: a closer look shares the one of the sample it is nearest to.
+
+        Otherwise the moments that were picked for being suspicious would count several times.
+        """
+        indices = [index for index, _ in moments]
+        spread = np.array(self._spread or indices)
+        nearest = np.searchsorted((spread[:-1] + spread[1:]) / 2, indices)
+        weights: list[float] = (1 / np.bincount(nearest)[nearest]).tolist()
+        return weights
 
     def _cut_short(self) -> str | None:
         info = self._video.info

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 
 from unmask.errors import DataError
 from unmask.evaluation import Options, Outcome, measure, read_results, read_scores
+from unmask.evaluation.splices import Finding
+from unmask.evaluation.tables import TABLES
 
 from .conftest import brightness, read
 
@@ -68,6 +72,27 @@ def test_noise_is_the_same_in_any_part_of_a_manifest(manifest):
     # Of the 40 rows of source x one could not be decoded.
     np.testing.assert_array_equal(part[0], whole[39])
     assert not np.array_equal(part[0], part[1])
+
+
+def test_what_was_spliced_is_measured_beside_the_figures(manifest, monkeypatch):
+    found = [Finding(0, 1, is_found=True), Finding(0, None, is_found=False)]
+    module = sys.modules["unmask.evaluation.measure"]  # the package names its function so too
+    monkeypatch.setattr(module, "pairs", lambda _: [(0, 1), (0, None)])
+    monkeypatch.setattr(module, "find_splices", lambda *_: iter(found))
+    steps = []
+
+    def track(things, what, total):
+        steps.append((what, total))
+        return things
+
+    outcomes = [Outcome(0.5, frames=(0.5,))] * len(manifest)
+    results = measure(
+        manifest, outcomes, name="n", judge=lambda _: None, track=track, options=QUICK
+    )
+    assert steps == [("splices", 2)]
+    assert (results["splices"]["found"]["value"], results["splices"]["found"]["n"]) == (1, 1)
+    assert "| no fake | 1 | 0.000" in TABLES["splices"](results)
+    assert TABLES["videos"](results).count("| swap |") == 2
 
 
 def refuse(sources):

@@ -258,3 +258,35 @@ def test_rows_and_outcomes_must_match():
         evaluate(manifest, outcomes[:3], QUICK)
     with pytest.raises(DataError, match="no rows"):
         evaluate(Manifest((), manifest.folder), [], QUICK)
+
+
+def test_of_videos_the_verdict_is_the_detector_s_and_frames_are_a_level_of_their_own():
+    rows, said = [], []
+    for number in range(12):
+        label = "FAKE" if number % 2 else "REAL"
+        method = {1: "swap", 3: "blend"}.get(number % 4, "")
+        rows.append((label, 0.5, {"identity": str(number // 2), "method": method, "source": "x"}))
+        whole = (0.9 if number != 1 else 0.1) if label == "FAKE" else 0.2
+        verdict = Verdict.LIKELY_FAKE if whole > 0.5 else Verdict.LIKELY_REAL
+        said.append(Outcome(whole, verdict=verdict, frames=(0.4, 0.3 + 0.3 * (label == "FAKE"))))
+    manifest, _ = made(rows)
+    said[0] = Outcome(None, "undecodable", Verdict.NOT_ANALYSED, ())
+    figures = evaluate(manifest, said, QUICK)
+    assert (figures["frame"]["n"], figures["video"]["n"]) == (22, 11)
+    # Of the frames half of the fakes are 0.6, of which one beats every genuine one.
+    assert value(figures["video"], "auc") == pytest.approx(5 / 6)
+    assert value(figures["frame"], "auc") == pytest.approx(0.5 + 0.5 * 0.75)
+    assert figures["frame"]["n_clusters"] == figures["video"]["n_clusters"] == 6
+    assert figures["coverage"]["statuses"] == {"scored": 11, "undecodable": 1}
+    assert figures["verdicts"][0]["caught"]["value"] == pytest.approx(5 / 6)
+    blend, swap = figures["methods"]
+    assert (blend["method"], blend["video"]["n_fake"], blend["frame"]["n_fake"]) == ("blend", 3, 6)
+    assert blend["verdicts"]["caught"]["value"] == 1
+    assert swap["verdicts"]["caught"]["value"] == pytest.approx(2 / 3)
+
+
+def test_pictures_and_videos_are_not_mixed():
+    manifest, outcomes = made(random_rows(4))
+    outcomes[0] = Outcome(0.5, frames=(0.5,))
+    with pytest.raises(DataError, match="not both"):
+        evaluate(manifest, outcomes, QUICK)

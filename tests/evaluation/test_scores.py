@@ -19,12 +19,15 @@ from unmask.types import (
     Box,
     Face,
     FaceReport,
+    FrameReport,
     ImageReport,
     ModelIdentity,
     Prediction,
     Quality,
     Reason,
+    TrackReport,
     Verdict,
+    VideoReport,
 )
 
 
@@ -166,6 +169,45 @@ def test_a_report_is_the_face_that_decided_or_a_reason():
     assert Outcome.of(scored) == Outcome(0.7, "scored", Verdict.INCONCLUSIVE)
     none = report((), Verdict.NOT_ANALYSED, Reason.NO_FACE, None)
     assert Outcome.of(none) == Outcome(None, "no_face", Verdict.NOT_ANALYSED)
+
+
+def test_a_video_is_the_person_who_decided_and_every_frame_that_was_scored():
+    face = Face(Box(0, 0, 9, 9), np.zeros((5, 2), np.float32), 1.0)
+
+    def frame(*p_fakes, reasons=()):
+        sound = Quality(100, 10, 0, 0, 0, None, reasons)
+        faces = tuple(
+            FaceReport(face, Verdict.INCONCLUSIVE, None, p and Prediction(0, p), sound)
+            for p in p_fakes
+        )
+        return FrameReport(0, 0.0, faces, (0,) * len(faces), None)
+
+    def video(frames, tracks, headline, reason=None):
+        model = ModelIdentity("m", "1", "0" * 64)
+        verdict = tracks[headline].verdict if tracks else Verdict.NOT_ANALYSED
+        head = ("a.mp4", None, verdict, reason, tracks, frames, headline, None)
+        return VideoReport(*head, 9, 9, "MP4", "h264", "scan", model, {})
+
+    track = TrackReport(Verdict.LIKELY_FAKE, None, 0.97, None, 0.0, 1.0, 3, 3, ())
+    blurred = frame(0.99, reasons=(Reason.BLURRED,))
+    seen = (frame(0.2, 0.7), frame(), frame(None), blurred, frame(0.4))
+    expected = Outcome(0.97, "scored", Verdict.LIKELY_FAKE, (0.7, 0.4))
+    assert Outcome.of(video(seen, (track,), 0)) == expected
+    nobody = video((frame(),), (), None, Reason.NO_FACE)
+    assert Outcome.of(nobody) == Outcome(None, "no_face", Verdict.NOT_ANALYSED, ())
+
+
+def test_the_frames_of_videos_survive_a_file(manifest, tmp_path):
+    outcomes = [
+        Outcome(0.9, verdict=Verdict.LIKELY_FAKE, frames=(1 / 3, 1.0)),
+        Outcome(None, "undecodable", frames=()),
+        Outcome(0.5, frames=(0.5,)),
+    ]
+    path = tmp_path / "scores.csv"
+    write_scores(path, manifest, outcomes)
+    assert read_scores(path, manifest) == outcomes
+    with pytest.raises(DataError, match="of a frame"):
+        Outcome(0.5, frames=(0.5, 1.1))
 
 
 def test_missing_files_stop_before_the_first_is_scored(manifest, tmp_path):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from unmask.errors import DataError
 from unmask.evaluation.manifest import Manifest
@@ -15,12 +16,18 @@ from unmask.evaluation.protocol import Options, compare, evaluate, stability
 from unmask.evaluation.results import FORMAT, Results, Stability, origin, write_results
 from unmask.evaluation.robustness import DEGRADATIONS, degrade
 from unmask.evaluation.scores import Outcome, Scorer, score, score_degraded, write_scores
-from unmask.types import Image, ModelIdentity
+from unmask.evaluation.splices import Finding, find_splices, pairs, summarise
+from unmask.types import Image, ModelIdentity, VideoReport
 
 __all__ = ["Track", "measure"]
 
-Track = Callable[[Iterable[Outcome], str, int], Iterable[Outcome]]
-"""Passes outcomes through and shows progress: the outcomes, what is scored, how many there are."""
+T = TypeVar("T")
+
+
+class Track(Protocol):
+    """Passes things through and shows progress: the things, what is done, how many there are."""
+
+    def __call__(self, things: Iterable[T], what: str, total: int, /) -> Iterable[T]: ...
 
 
 def measure(
@@ -32,6 +39,7 @@ def measure(
     settings: dict[str, object] | None = None,
     read: Callable[[Path], Image] | None = None,
     degradations: Sequence[str] = (),
+    judge: Callable[[Path], VideoReport] | None = None,
     other: Sequence[Outcome] | None = None,
     scores: Path | None = None,
     out: Path | None = None,
@@ -42,12 +50,14 @@ def measure(
     """Score every row, or take the outcomes given instead of a scorer, and compute every figure.
 
     `settings` are recorded with the options; `read` decodes a file for the `degradations` to work
-    on; `other` are a second detector's outcomes to compare with. `scores`, `out` and the folder
-    `plots` are written where given, the scores as soon as there are some.
+    on; `judge` answers for videos into which short fakes are put, see `splices`; `other` are a
+    second detector's outcomes to compare with. `scores`, `out` and the folder `plots` are written
+    where given, the scores as soon as there are some.
 
     Raises:
         DataError: a file is missing, a folder to write to does not exist, a degradation is unknown
-            or cannot be applied to outcomes without a detector.
+            or cannot be applied to outcomes without a detector, or no fake has its genuine video.
+        InputError: what was to be spliced is no video that can be read.
         MissingExtraError: plots or a degradation need what is not installed.
     """
     for path in (scores, out):
@@ -58,7 +68,7 @@ def measure(
     for unknown in set(degradations) - set(DEGRADATIONS):
         raise DataError(f"no degradation {unknown!r}; there are {', '.join(DEGRADATIONS)}")
     options = options or Options()
-
+    spliced = [] if judge is None else pairs(manifest)
     if degradations and (read is None or not callable(scorer)):
         raise DataError("degraded pictures need a detector to score and a way to read them")
     if callable(scorer):
@@ -78,6 +88,12 @@ def measure(
             degrade=partial(_degrade, degradation),
         )
         robustness[degradation] = stability(manifest, outcomes, list(degraded), options)
+    splices = None
+    if judge is not None:
+        findings: Iterable[Finding] = find_splices(manifest, spliced, judge)
+        if track is not None:
+            findings = track(findings, "splices", len(spliced))
+        splices = summarise(manifest, findings)
     figures = evaluate(manifest, outcomes, options)
     results: Results = {
         "format": FORMAT,
@@ -87,6 +103,7 @@ def measure(
         **figures,
         "robustness": robustness,
         "comparison": None if other is None else compare(manifest, outcomes, other, options),
+        "splices": splices,
     }
     results["settings"] = {**(settings or {}), **figures["settings"]}
     if out is not None:

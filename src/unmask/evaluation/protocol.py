@@ -6,8 +6,9 @@ Figures are over the rows that were scored, and the share of rows that were is b
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -49,8 +50,9 @@ MAX_CURVE_POINTS = 400
 class Options:
     """How figures are computed.
 
-    A video is what shares source, label, method and the column `videos_by`; its probability is the
-    mean of its frames' `p_fake`, or of their logits.
+    Of pictures, a video is what shares source, label, method and the column `videos_by`; its
+    probability is the mean of its frames' `p_fake`, or of their logits. Where rows are videos, it
+    is what the detector said of the whole.
     """
 
     videos_by: Literal["video", "original"] = "video"
@@ -66,37 +68,38 @@ def evaluate(
     """Compute every figure of a manifest from one outcome per row, in order.
 
     Raises:
-        DataError: another number of outcomes than rows, or no rows.
+        DataError: another number of outcomes than rows, no rows, or pictures beside videos.
     """
     options = options or Options()
-    everything = _Table.of(manifest, outcomes)
-    sources = sorted(set(everything.source))
-    per_source = [everything.keep(everything.source == source) for source in sources]
+    everything = _Levels.of(manifest, outcomes, options)
+    rows = everything.rows
+    sources = {
+        source: everything.where(partial(_is_of_source, source))
+        for source in sorted(set(rows.source))
+    }
     return Evaluation(
         settings=dict(asdict(options)),
-        coverage=_coverage(everything),
-        frame=_level(everything, options, curves=True),
-        video=_videos(everything, options, curves=True),
+        coverage=_coverage(rows),
+        frame=_level(everything.frames, options, curves=True),
+        video=_level(everything.videos, options, curves=True),
         sources=[
             Part(
                 source=source,
-                coverage=_coverage(table),
-                frame=_level(table, options),
-                video=_videos(table, options),
+                coverage=_coverage(levels.rows),
+                frame=_level(levels.frames, options),
+                video=_level(levels.videos, options),
             )
-            for source, table in zip(sources, per_source, strict=True)
+            for source, levels in sources.items()
         ],
         methods=[
-            part
-            for source, table in zip(sources, per_source, strict=True)
-            for part in _methods(source, table, options)
+            part for source, levels in sources.items() for part in _methods(source, levels, options)
         ],
         verdicts=[
             verdicts
-            for source, table in [("", everything), *zip(sources, per_source, strict=True)]
-            if (verdicts := _verdicts(source, table))
+            for source, levels in [("", everything), *sources.items()]
+            if (verdicts := _verdicts(source, levels.rows))
         ],
-        transfer=list(_transfer(dict(zip(sources, per_source, strict=True)))),
+        transfer=list(_transfer({source: levels.rows for source, levels in sources.items()})),
     )
 
 
@@ -181,8 +184,48 @@ class _Table:
     def scored(self) -> NDArray[np.bool_]:
         return ~np.isnan(self.p_fake)
 
-    def keep(self, mask: NDArray[np.bool_]) -> _Table:
-        return _Table(*(getattr(self, name)[mask] for name in _Table.__slots__))
+    def keep(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> _Table:
+        """These rows, by a mask or by their numbers."""
+        return _Table(*(getattr(self, name)[rows] for name in _Table.__slots__))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Levels:
+    """The `rows` of a manifest, which are the frames or the videos, and both levels of them."""
+
+    rows: _Table
+    frames: _Table
+    videos: _Table | None
+
+    @classmethod
+    def of(cls, manifest: Manifest, outcomes: Sequence[Outcome], options: Options) -> _Levels:
+        """Videos are what was said of whole videos, else the means of their pictures.
+
+        Raises:
+            DataError: see `evaluate`.
+        """
+        rows = _Table.of(manifest, outcomes)
+        if all(outcome.frames is None for outcome in outcomes):
+            return cls(rows, rows, _video_means(rows, options))
+        if any(outcome.frames is None and outcome.p_fake is not None for outcome in outcomes):
+            raise DataError("a manifest has pictures or videos, not both; measure them apart")
+        scores = [outcome.frames or () for outcome in outcomes]
+        frames = rows.keep(np.repeat(np.arange(len(scores)), [len(one) for one in scores]))
+        every = np.array([p_fake for one in scores for p_fake in one], np.float64)
+        return cls(rows, replace(frames, p_fake=every), rows)
+
+    def where(self, wanted: Callable[[_Table], NDArray[np.bool_]]) -> _Levels:
+        """Only what `wanted` is true of."""
+        rows, frames = (table.keep(wanted(table)) for table in (self.rows, self.frames))
+        return _Levels(rows, frames, self.videos and self.videos.keep(wanted(self.videos)))
+
+
+def _is_of_source(source: str, table: _Table) -> NDArray[np.bool_]:
+    return np.asarray(table.source == source, bool)
+
+
+def _is_genuine_or(method: str, table: _Table) -> NDArray[np.bool_]:
+    return np.asarray(~table.is_fake | (table.method == method), bool)
 
 
 def _video_means(table: _Table, options: Options) -> _Table | None:
@@ -242,8 +285,10 @@ def _figures(table: _Table, options: Options, rows: NDArray[np.intp]) -> dict[st
     }
 
 
-def _level(table: _Table, options: Options, *, curves: bool = False) -> Level | None:
+def _level(table: _Table | None, options: Options, *, curves: bool = False) -> Level | None:
     """Figures of the scored rows; None where there are none."""
+    if table is None:
+        return None
     table = table.keep(table.scored)
     n = table.p_fake.size
     if not n:
@@ -270,20 +315,16 @@ def _level(table: _Table, options: Options, *, curves: bool = False) -> Level | 
     return level
 
 
-def _videos(table: _Table, options: Options, *, curves: bool = False) -> Level | None:
-    videos = _video_means(table, options)
-    return _level(videos, options, curves=curves) if videos else None
-
-
-def _methods(source: str, table: _Table, options: Options) -> Iterable[Part]:
-    for method in sorted(set(table.method[table.is_fake])):
-        part = table.keep(~table.is_fake | (table.method == method))
+def _methods(source: str, levels: _Levels, options: Options) -> Iterable[Part]:
+    for method in sorted(set(levels.rows.method[levels.rows.is_fake])):
+        part = levels.where(partial(_is_genuine_or, method))
         yield Part(
             source=source,
             method=method,
-            coverage=_coverage(part),
-            frame=_level(part, options),
-            video=_videos(part, options),
+            coverage=_coverage(part.rows),
+            frame=_level(part.frames, options),
+            video=_level(part.videos, options),
+            verdicts=_verdicts(source, part.rows),
         )
 
 

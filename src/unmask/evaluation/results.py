@@ -20,6 +20,7 @@ from unmask.errors import DataError
 __all__ = [
     "FORMAT",
     "Comparison",
+    "Counted",
     "Coverage",
     "Curves",
     "Estimate",
@@ -28,6 +29,7 @@ __all__ = [
     "Origin",
     "Part",
     "Results",
+    "Splices",
     "Stability",
     "Transfer",
     "Verdicts",
@@ -90,6 +92,24 @@ class Verdicts(TypedDict):
     flag_precision: dict[str, Estimate]
 
 
+class Counted(Estimate):
+    """A share of `n` videos."""
+
+    n: int
+
+
+class Splices(TypedDict):
+    """Genuine videos with `share` of a fake in them: how many were `found`, and by method.
+
+    `false_alarms` is of the genuine ones without a fake.
+    """
+
+    share: float
+    found: Counted
+    false_alarms: Counted
+    methods: dict[str, Counted]
+
+
 class Part(TypedDict):
     """One source, or the fakes of one method with all reals of their source."""
 
@@ -98,6 +118,7 @@ class Part(TypedDict):
     coverage: Coverage
     frame: Level | None
     video: Level | None
+    verdicts: NotRequired[Verdicts | None]
 
 
 Transfer = TypedDict(
@@ -152,7 +173,7 @@ class Origin(TypedDict):
 
 
 class Results(Evaluation):
-    """A whole results file; `robustness` by degradation."""
+    """A whole results file; `robustness` by degradation. Old files have no `splices`."""
 
     format: int
     name: str
@@ -160,6 +181,7 @@ class Results(Evaluation):
     model: dict[str, str] | None
     robustness: dict[str, Stability]
     comparison: Comparison | None
+    splices: Splices | None
 
 
 def origin() -> Origin:

@@ -12,7 +12,8 @@ from pathlib import Path
 from unmask.errors import DataError, InputError
 from unmask.evaluation.manifest import COLUMNS, Manifest, read_table
 from unmask.evaluation.results import write_text
-from unmask.types import Image, ImageReport, Verdict
+from unmask.temporal import is_sound
+from unmask.types import Image, ImageReport, Verdict, VideoReport
 
 __all__ = [
     "SCORED",
@@ -31,13 +32,19 @@ SCORED = "scored"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`p_fake` in [0, 1] exactly where `status` is `scored`; no row is ever given a default."""
+    """`p_fake` in [0, 1] exactly where `status` is `scored`; no row is ever given a default.
+
+    `frames` has the `p_fake` of every frame of a video that was scored; it is None of a picture.
+    """
 
     p_fake: float | None
     status: str = SCORED
     verdict: Verdict | None = None
+    frames: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
+        if not all(0 <= p_fake <= 1 for p_fake in self.frames or ()):
+            raise DataError(f"p_fake of a frame is a fraction in [0, 1], got {self.frames}")
         if self.p_fake is None:
             if self.status == SCORED:
                 raise DataError("a row without p_fake needs a status that says why")
@@ -47,11 +54,21 @@ class Outcome:
             raise DataError(f"p_fake is a fraction in [0, 1], got {self.p_fake}")
 
     @classmethod
-    def of(cls, report: ImageReport) -> Outcome:
-        """What a report says of its picture: the face that decided, or the reason of none."""
+    def of(cls, report: ImageReport | VideoReport) -> Outcome:
+        """What a report says of its file: the face or person that decided, or the reason of none.
+
+        Of a frame it is the sound face most likely fake, as in the answers of the API.
+        """
+        frames = None
+        if isinstance(report, VideoReport):
+            sound = [filter(is_sound, frame.faces) for frame in report.frames]
+            scores = [
+                [face.prediction.p_fake for face in faces if face.prediction] for faces in sound
+            ]
+            frames = tuple(max(of_frame) for of_frame in scores if of_frame)
         if report.p_fake is None:
-            return cls(None, report.reason or Verdict.NOT_ANALYSED, report.verdict)
-        return cls(report.p_fake, verdict=report.verdict)
+            return cls(None, report.reason or Verdict.NOT_ANALYSED, report.verdict, frames)
+        return cls(report.p_fake, verdict=report.verdict, frames=frames)
 
 
 Scorer = Callable[[Iterable[Path | Image]], Iterable[Outcome]]
@@ -133,15 +150,20 @@ def _counted(outcomes: Iterable[Outcome], expected: int) -> Iterator[Outcome]:
 
 
 def write_scores(path: Path, manifest: Manifest, outcomes: Sequence[Outcome]) -> None:
-    """Write every row of the manifest with its `p_fake`, `status` and `verdict`."""
+    """Write every row of the manifest with its `p_fake`, `status` and `verdict`.
+
+    Where a row is a video, a column `frames` has the `p_fake` of its frames, between spaces.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*COLUMNS, "p_fake", "status", "verdict"])
+    is_of_videos = any(outcome.frames is not None for outcome in outcomes)
+    writer.writerow([*COLUMNS, "p_fake", "status", "verdict", *["frames"] * is_of_videos])
     for row, outcome in zip(manifest.rows, outcomes, strict=True):
         values = {**asdict(row), "label": row.label.lower()}
         p_fake = "" if outcome.p_fake is None else repr(float(outcome.p_fake))
         told = [values[column] for column in COLUMNS]
-        writer.writerow([*told, p_fake, outcome.status, outcome.verdict or ""])
+        frames = [" ".join(repr(float(p)) for p in outcome.frames or ())] * is_of_videos
+        writer.writerow([*told, p_fake, outcome.status, outcome.verdict or "", *frames])
     write_text(path, text.getvalue())
 
 
@@ -183,5 +205,10 @@ def read_scores(path: Path, manifest: Manifest) -> list[Outcome]:
 def _outcome(record: dict[str, str]) -> Outcome:
     p_fake = float(record["p_fake"]) if record["p_fake"] else None
     status = record.get("status") or (SCORED if p_fake is not None else "not_scored")
-    verdict = record.get("verdict")
-    return Outcome(p_fake, status, Verdict(verdict) if verdict else None)
+    verdict, frames = record.get("verdict"), record.get("frames")
+    return Outcome(
+        p_fake,
+        status,
+        Verdict(verdict) if verdict else None,
+        None if frames is None else tuple(map(float, frames.split())),
+    )

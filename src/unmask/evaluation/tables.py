@@ -18,7 +18,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from unmask.errors import DataError
-from unmask.evaluation.results import Estimate, Level, Results, Verdicts, read_results, write_text
+from unmask.evaluation.results import (
+    Estimate,
+    Level,
+    Part,
+    Results,
+    Verdicts,
+    read_results,
+    write_text,
+)
 
 __all__ = ["TABLES", "render", "update"]
 
@@ -87,7 +95,8 @@ def _summary(results: Results) -> str:
         for key, title in NAMES.items()
     ]
     share = _estimate(results["coverage"]["share"])
-    rows.append(["share of pictures scored", share, *[""] * (len(levels) - 1)])
+    what = results["settings"].get("files", "pictures")
+    rows.append([f"share of {what} scored", share, *[""] * (len(levels) - 1)])
     return _table(header, rows)
 
 
@@ -124,6 +133,56 @@ def _parts(key: str, columns: Sequence[str]) -> Callable[[Results], str]:
         return _table(header, rows)
 
     return table
+
+
+def _videos(results: Results) -> str:
+    """Both levels and what people are told, of all and of the fakes of each method."""
+    whole: Part = {
+        "source": "",
+        "method": "all",
+        "coverage": results["coverage"],
+        "frame": results["frame"],
+        "video": results["video"],
+        "verdicts": results["verdicts"][0] if results["verdicts"] else None,
+    }
+    rows = []
+    for part in [whole, *results["methods"]]:
+        told = part.get("verdicts")
+        rows.append(
+            [
+                part["method"] or NONE,
+                *_counts(part["video"]),
+                _of(part["frame"], "auc"),
+                _of(part["video"], "auc"),
+                *(_estimate(told[rate]) if told else NONE for rate in ("false_alarms", "caught")),
+                _estimate(part["coverage"]["share"]),
+            ]
+        )
+    header = [
+        "method",
+        "real videos",
+        "fake videos",
+        "frame AUC",
+        "video AUC",
+        "reals called likely_fake",
+        "fakes called likely_fake",
+        "share scored",
+    ]
+    return _table(header, rows)
+
+
+def _splices(results: Results) -> str:
+    """Short fakes in genuine videos."""
+    splices = results.get("splices")
+    if splices is None:
+        return "Not measured."
+    shares = {
+        **{f"{splices['share']:.0%} {name}": one for name, one in splices["methods"].items()},
+        f"{splices['share']:.0%} fake, all": splices["found"],
+        "no fake": splices["false_alarms"],
+    }
+    rows = [[name, f"{one['n']}", _estimate(one)] for name, one in shares.items()]
+    return _table(["in a genuine video", "videos", "called likely_fake, at that time"], rows)
 
 
 def _verdicts(results: Results) -> str:
@@ -209,6 +268,8 @@ TABLES: Mapping[str, Callable[[Results], str]] = {
     "confusion": _confusion,
     "methods": _parts("methods", ("source", "method")),
     "sources": _parts("sources", ("source",)),
+    "videos": _videos,
+    "splices": _splices,
     "verdicts": _verdicts,
     "flags": _flags,
     "transfer": _transfer,
