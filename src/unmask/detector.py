@@ -40,6 +40,7 @@ from unmask.types import (
     ModelCard,
     ModelIdentity,
     Picture,
+    Precision,
     Prediction,
     Quality,
     Reason,
@@ -73,21 +74,24 @@ class Detector:
     """Finds and judges every face of a picture or a video.
 
     `model` is a weights file made by `unmask export`; without it the one that ships is used.
+    `precision` int8 takes the faster weights beside it, a model of their own.
 
     Raises:
         ModelError: the weights cannot be trusted, or fail their proof on this machine.
     """
 
-    def __init__(self, model: Path | None = None, *, threads: int = 0) -> None:
+    def __init__(
+        self, model: Path | None = None, *, precision: Precision = "fp32", threads: int = 0
+    ) -> None:
         self._settings = Settings.model_construct()
-        self._network = Network(model, threads=threads)
+        self._network = Network(model, precision=precision, threads=threads)
         self._faces = FaceDetector(threads=threads)
         self._prove()
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Detector:
         """The detector that `UNMASK_*` asks for."""
-        detector = cls(settings.model, threads=settings.threads)
+        detector = cls(settings.model, precision=settings.precision, threads=settings.threads)
         detector._settings = settings
         return detector
 

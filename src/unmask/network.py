@@ -24,9 +24,17 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from unmask.errors import ModelError
-from unmask.types import Image, ModelCard, ModelIdentity, Spectrum
+from unmask.types import Image, ModelCard, ModelIdentity, Precision, Spectrum
 
-__all__ = ["CARD_KEY", "CHECKSUMS", "GOLDEN_TOLERANCE", "Network", "NetworkOutput", "parse_card"]
+__all__ = [
+    "CARD_KEY",
+    "CHECKSUMS",
+    "GOLDEN_TOLERANCE",
+    "Network",
+    "NetworkOutput",
+    "parse_card",
+    "weights_file",
+]
 
 CARD_KEY = "unmask.card"
 CHECKSUMS = "SHA256SUMS"
@@ -53,13 +61,15 @@ class NetworkOutput:
 class Network:
     """A proven model: `card`, `identity`, and `run`."""
 
-    def __init__(self, path: Path | None = None, *, threads: int = 0) -> None:
-        """Load the weights that ship, or those of `path`.
+    def __init__(
+        self, path: Path | None = None, *, precision: Precision = "fp32", threads: int = 0
+    ) -> None:
+        """Load the weights that ship, or those of `path`; with int8, the file beside them.
 
         Raises:
             ModelError: no such file, no or wrong checksum, no valid card.
         """
-        file = path or Path(str(files("unmask.weights").joinpath(SHIPPED)))
+        file = weights_file(path, precision)
         self.identity, self.card, self._session = _load(file, threads)
 
     def run(self, crops: Sequence[Image], spectra: Sequence[Spectrum]) -> NetworkOutput:
@@ -97,6 +107,22 @@ class Network:
         except (KeyError, TypeError, ValueError, OSError) as error:
             message = "A golden sample of the model card cannot be read"
             raise ModelError(f"{message}: {type(error).__name__} {error}.") from error
+
+
+def weights_file(path: Path | None, precision: Precision) -> Path:
+    """The weights of that precision: `path` (by default those that ship), or its int8 neighbour.
+
+    Raises:
+        ModelError: the int8 file is not there.
+    """
+    file = path or Path(str(files("unmask.weights").joinpath(SHIPPED)))
+    if precision == "fp32":
+        return file
+    small = file.with_stem(f"{file.stem}-int8")
+    if not small.exists():
+        message = f"There is no int8 model {small} beside {file.name}; set UNMASK_PRECISION=fp32,"
+        raise ModelError(f"{message} or make it by unmask export --precision int8.")
+    return small
 
 
 def _load(
