@@ -36,7 +36,7 @@ P_NET_CELL, P_NET_STRIDE = 12, 2
 MAX_PIXELS = 4_000_000
 """Larger pictures are halved first; their faces of `min_face_px` are then found at half that."""
 STRIP_PX = 128
-PIXELS_AT_ONCE = 131_072
+PIXELS_AT_ONCE = 65_536
 """What a network is given in one run: bounds memory, and keeps its maps in the cache."""
 BOXES_AT_ONCE = 64
 """Compared with all others in one step of the suppression."""
@@ -319,6 +319,8 @@ def suppress(
 def _session(name: str) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
+    # Sizes differ from picture to picture: one block of memory planned for each would pile up.
+    options.enable_mem_pattern = False
     options.log_severity_level = 3
     weights = files("unmask.weights").joinpath(name).read_bytes()
     return onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])

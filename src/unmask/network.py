@@ -129,16 +129,17 @@ def _load(
     path: Path, threads: int
 ) -> tuple[ModelIdentity, ModelCard, onnxruntime.InferenceSession]:
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise ModelError(f"The model {path} cannot be read: {error.strerror}.") from error
-    sha256 = hashlib.sha256(data).hexdigest()
     _check_sum(path, sha256)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
     try:
-        session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        # By its path: of bytes the session would keep a copy.
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     # ONNX Runtime has no public error class of its own; whatever it raises means the same here.
     except Exception as error:
         raise ModelError(f"{path} is no model that ONNX Runtime can load: {error}") from error
