@@ -30,7 +30,8 @@ Windows = Sequence[NDArray[np.float32]]
 
 Indices = NDArray[np.intp]
 
-T, R = TypeVar("T"), TypeVar("R")
+T = TypeVar("T")
+R = TypeVar("R")
 
 P_NET_CELL, P_NET_STRIDE = 12, 2
 MAX_PIXELS = 4_000_000
