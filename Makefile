@@ -15,7 +15,7 @@ test: lint  ## everything that checks the project
 	$(BIN)/pytest
 	$(NPM) test
 
-bench: .venv/dev .venv-reference  ## measure speed and memory on a quiet machine: half an hour
+bench: .venv/dev .venv-reference  ## measure speed and memory on a quiet machine: some six minutes
 	$(BIN)/pip install --quiet 'matplotlib>=3.9'
 	$(BIN)/python -m benchmarks
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import time
 from importlib import import_module
 
 from benchmarks.measure import Figures
@@ -22,13 +23,14 @@ SUBJECTS = (
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measure how fast Unmask is.")
     parser.add_argument("subjects", nargs="*", metavar="subject", help=", ".join(SUBJECTS))
-    parser.add_argument("--repeats", type=int, default=21, help="of each measurement")
+    parser.add_argument("--repeats", type=int, default=11, help="of each measurement")
     arguments = parser.parse_args()
     for name in arguments.subjects or SUBJECTS:
         if name not in SUBJECTS:
             parser.error(f"{name}: expected {', '.join(SUBJECTS)}")
-        print(name, flush=True)
+        started = time.perf_counter()
         figures: Figures = import_module(f"benchmarks.{name}").measure(arguments.repeats)
+        print(f"{name}: {time.perf_counter() - started:.0f} s", flush=True)
         identity = detector().identity
         result = {
             "name": name,

@@ -5,15 +5,16 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from functools import lru_cache
-from importlib.resources import files
 from pathlib import Path
 
 import onnxruntime
 import PIL.Image
 
 from unmask.detector import Detector
-from unmask.network import SHIPPED, Network
+from unmask.errors import ModelError
+from unmask.network import Network, weights_file
 from unmask.spectrum import describe
+from unmask.types import Precision
 
 ASTRONAUT = Path(__file__).parents[1] / "examples" / "astronaut.jpg"
 """512 x 512 px, one face."""
@@ -33,15 +34,22 @@ def crowd(n: int) -> bytes:
     return _jpeg(canvas)
 
 
-def bare_network(threads: int = 0) -> Callable[[], object]:
+def bare_network(precision: Precision = "fp32") -> Callable[[], object]:
     """The model's session on one ready crop, as ONNX Runtime runs it by itself."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    path = str(files("unmask.weights").joinpath(SHIPPED))
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    path = weights_file(None, precision)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     crop, _ = Network().golden()[0]
     feed = {"crops": crop[None], "spectra": describe(crop).vector[None]}
     return lambda: session.run(None, feed)
+
+
+def has_small_model() -> bool:
+    """Whether the int8 weights ship."""
+    try:
+        weights_file(None, "int8")
+    except ModelError:
+        return False
+    return True
 
 
 @lru_cache(maxsize=1)

@@ -54,7 +54,16 @@ def _stages(figures: Figures) -> str:
         f"(quartiles {_pair(faces['quartiles'])}); it finds the box {faces['box_of_package']}, "
         f"Unmask {faces['box']}. The network does {limit['network_gflops']:.0f} GFLOP/s, "
         f"{share:.0%} of the {limit['matrix_multiplication_gflops']:.0f} GFLOP/s of a large matrix "
-        f"multiplication on the same {limit['cores']} cores."
+        f"multiplication on the same {limit['cores']} cores.{_int8(figures['int8'])}"
+    )
+
+
+def _int8(faster: Figures | None) -> str:
+    if faster is None:
+        return " The int8 network was not measured: its weights do not ship."
+    return (
+        f" The int8 network is {faster['ratio']:.2f} times as fast (quartiles "
+        f"{_pair(faster['quartiles'])})."
     )
 
 

@@ -262,6 +262,7 @@ def test_a_colour_map_by_name(run: Run, tmp_path: Path) -> None:
     [
         (["detect"], "Missing argument"),
         (["detect", "--colormap", "rainbow", ASTRONAUT], "expected jet or viridis"),
+        (["detect", "--precision", "int4", ASTRONAUT], "expected fp32 or int8"),
         (["detect", "--heatmap-dir", ASTRONAUT, ASTRONAUT], "expected a folder"),
         (["detect", "--unknown", ASTRONAUT], "No such option"),
         (["unknown"], "No such command"),

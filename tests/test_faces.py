@@ -92,6 +92,33 @@ def test_the_portraits_are_found_as_by_the_reference() -> None:
     assert (error[iou >= 0.9] < 0.04).all()
 
 
+# --- strips and threads ---
+
+
+def test_a_picture_in_strips_gives_the_faces_of_the_whole(
+    astronaut: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Boxes to the bit, of each strip height, odd levels among them; patches a few at a time."""
+    picture = astronaut[:501, :487]
+    finder = FaceDetector(threads=1)
+    strips = [len(list(faces._strips((level, level)))) for level in (13, 154, 500)]
+    assert strips == [1, 1, 5]
+    (whole,) = finder.detect(picture)
+    for pixels in (1, 3000, 9999):
+        monkeypatch.setattr(faces, "PIXELS_AT_ONCE", pixels)
+        assert len(list(faces._strips((150, 145)))) > 1
+        (face,) = finder.detect(picture)
+        assert face.box == whole.box
+        np.testing.assert_array_equal(face.landmarks, whole.landmarks)
+
+
+def test_several_threads_find_what_one_finds(detector: FaceDetector, astronaut: Image) -> None:
+    picture = np.hstack([astronaut, astronaut[:, ::-1]])
+    found, expected = FaceDetector(threads=3).detect(picture), detector.detect(picture)
+    assert [face.box for face in found] == [face.box for face in expected]
+    assert [face.score for face in found] == [face.score for face in expected]
+
+
 # --- what must hold of any picture ---
 
 

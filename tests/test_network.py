@@ -14,7 +14,7 @@ from scipy.special import expit, softmax
 
 from unmask.detector import Detector
 from unmask.errors import ModelError
-from unmask.network import CHECKSUMS, OUTPUTS, Network, parse_card
+from unmask.network import CHECKSUMS, OUTPUTS, SHIPPED, Network, parse_card, weights_file
 from unmask.spectrum import describe
 from unmask.types import ModelCard, Spectrum
 
@@ -33,6 +33,17 @@ def network(detector: Detector) -> Network:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"nothing\.onnx cannot be read"):
         Network(tmp_path / "nothing.onnx")
+
+
+def test_the_int8_weights_lie_beside_the_others(tmp_path: Path) -> None:
+    model = tmp_path / "model.onnx"
+    assert weights_file(model, "fp32") == model
+    with pytest.raises(ModelError, match=r"no int8 model .*model-int8\.onnx .*unmask export"):
+        Network(model, precision="int8")
+    small = tmp_path / "model-int8.onnx"
+    small.touch()
+    assert weights_file(model, "int8") == small
+    assert weights_file(None, "fp32").name == SHIPPED
 
 
 def test_a_file_without_a_checksum_is_not_loaded(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import pytest
 from benchmarks.subjects import ASTRONAUT, bare_network
 from unmask.alignment import align
 from unmask.detector import Detector
+from unmask.errors import ModelError
 from unmask.faces import FaceDetector
 from unmask.heatmap import overlay
 from unmask.media import read
@@ -68,6 +69,18 @@ def test_each_stage_is_a_small_part_of_the_network(
     assert alignment < 0.1 * network
     assert spectrum < 0.05 * network
     assert drawing < 0.05 * network
+
+
+def test_the_int8_network_is_much_faster() -> None:
+    try:
+        small = Network(precision="int8", threads=1)
+    except ModelError:
+        pytest.skip("the int8 weights do not ship; unmask export --precision int8 makes them")
+    network = Network(threads=1)
+    crop, _ = network.golden()[0]
+    feed = [crop], [describe(crop)]
+    slow, fast = least(lambda: network.run(*feed), lambda: small.run(*feed))
+    assert slow > 1.5 * fast
 
 
 def test_finding_faces_grows_with_the_pixels_and_no_faster() -> None:

@@ -24,9 +24,17 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from unmask.errors import ModelError
-from unmask.types import Image, ModelCard, ModelIdentity, Spectrum
+from unmask.types import Image, ModelCard, ModelIdentity, Precision, Spectrum
 
-__all__ = ["CARD_KEY", "CHECKSUMS", "GOLDEN_TOLERANCE", "Network", "NetworkOutput", "parse_card"]
+__all__ = [
+    "CARD_KEY",
+    "CHECKSUMS",
+    "GOLDEN_TOLERANCE",
+    "Network",
+    "NetworkOutput",
+    "parse_card",
+    "weights_file",
+]
 
 CARD_KEY = "unmask.card"
 CHECKSUMS = "SHA256SUMS"
@@ -53,13 +61,15 @@ class NetworkOutput:
 class Network:
     """A proven model: `card`, `identity`, and `run`."""
 
-    def __init__(self, path: Path | None = None, *, threads: int = 0) -> None:
-        """Load the weights that ship, or those of `path`.
+    def __init__(
+        self, path: Path | None = None, *, precision: Precision = "fp32", threads: int = 0
+    ) -> None:
+        """Load the weights that ship, or those of `path`; with int8, the file beside them.
 
         Raises:
             ModelError: no such file, no or wrong checksum, no valid card.
         """
-        file = path or Path(str(files("unmask.weights").joinpath(SHIPPED)))
+        file = weights_file(path, precision)
         self.identity, self.card, self._session = _load(file, threads)
 
     def run(self, crops: Sequence[Image], spectra: Sequence[Spectrum]) -> NetworkOutput:
@@ -99,20 +109,37 @@ class Network:
             raise ModelError(f"{message}: {type(error).__name__} {error}.") from error
 
 
+def weights_file(path: Path | None, precision: Precision) -> Path:
+    """The weights of that precision: `path` (by default those that ship), or its int8 neighbour.
+
+    Raises:
+        ModelError: the int8 file is not there.
+    """
+    file = path or Path(str(files("unmask.weights").joinpath(SHIPPED)))
+    if precision == "fp32":
+        return file
+    small = file.with_stem(f"{file.stem}-int8")
+    if not small.exists():
+        message = f"There is no int8 model {small} beside {file.name}; set UNMASK_PRECISION=fp32,"
+        raise ModelError(f"{message} or make it by unmask export --precision int8.")
+    return small
+
+
 def _load(
     path: Path, threads: int
 ) -> tuple[ModelIdentity, ModelCard, onnxruntime.InferenceSession]:
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise ModelError(f"The model {path} cannot be read: {error.strerror}.") from error
-    sha256 = hashlib.sha256(data).hexdigest()
     _check_sum(path, sha256)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
     try:
-        session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        # By its path: of bytes the session would keep a copy.
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     # ONNX Runtime has no public error class of its own; whatever it raises means the same here.
     except Exception as error:
         raise ModelError(f"{path} is no model that ONNX Runtime can load: {error}") from error

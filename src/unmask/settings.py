@@ -9,6 +9,7 @@ from pydantic import AliasChoices, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from unmask.errors import ConfigurationError
+from unmask.types import Precision
 
 __all__ = ["Settings", "load_settings"]
 
@@ -28,6 +29,10 @@ class Settings(BaseSettings):
         None,
         validation_alias=AliasChoices("UNMASK_MODEL", "MODEL_PATH"),
         description="weights to use instead of the ones that ship",
+    )
+    precision: Precision = Field(
+        "fp32",
+        description="fp32, or int8: faster, the weights NAME-int8.onnx beside NAME.onnx",
     )
     threads: int = Field(0, ge=0, description="threads of the network; 0 means one per core")
     max_image_bytes: int = Field(

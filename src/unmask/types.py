@@ -33,6 +33,7 @@ __all__ = [
     "ModelCard",
     "ModelIdentity",
     "Picture",
+    "Precision",
     "Prediction",
     "Quality",
     "Reason",
@@ -50,6 +51,9 @@ Landmarks = NDArray[np.float32]
 """`(5, 2)` float px: left eye, right eye, nose, left and right mouth corner (left = image left)."""
 
 Label = Literal["REAL", "FAKE"]
+
+Precision = Literal["fp32", "int8"]
+"""What a weights file computes in; int8 is faster, and a model of its own with its own card."""
 
 
 def label_of(p_fake: float) -> Label:

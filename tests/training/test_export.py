@@ -197,12 +197,12 @@ def test_a_golden_sample_needs_a_face(tmp_path):
         module._golden(session, tmp_path / "grey.png", {"input_size": 64, "crop_margin": 1.0})
 
 
-def test_calibration_needs_both_classes_of_each_source(network, manifest, tiny):
+def test_calibration_needs_both_classes_of_each_source(manifest, tiny):
     lines = manifest.read_text().splitlines()
     path = manifest.with_name("real-only.csv")
     path.write_text("\n".join(line for line in lines if ",val," not in line or ",real," in line))
     with pytest.raises(DataError, match="lacks genuine or fake faces of source 'a'"):
-        module._validation_logits(None, path, dataclasses.asdict(tiny()))
+        module._validation(path, dataclasses.asdict(tiny()))
 
 
 def test_checksums_of_other_models_stay(tmp_path):

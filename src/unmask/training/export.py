@@ -9,7 +9,7 @@ import io
 import json
 import tempfile
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +37,10 @@ from unmask.spectrum import NATIVE_SPECTRUM_ID, SPECTRUM_ID, describe, radial_ba
 from unmask.training.config import restored
 from unmask.training.dataset import CropDataset, read_rows
 from unmask.training.fusion import FusionNetwork
+from unmask.training.quantize import quantize
 from unmask.training.train import load_network
 from unmask.training.xception import Xception, fold
-from unmask.types import Spectrum
+from unmask.types import Precision, Spectrum
 
 __all__ = ["export", "to_onnx"]
 
@@ -55,6 +56,12 @@ QUALITY_RULES = {
 }
 """Set by hand near the ends of a sample of the validation faces; see docs/limits.md."""
 
+PRECISIONS: Mapping[Precision, str] = {
+    "fp32": "weights stored in float16, computed in float32",
+    "int8": "the trunk in 8-bit integers, the rest in float32",
+}
+N_RANGE_SAMPLES = 256
+
 FALSE_ALARMS, MISSES = 0.01, 0.05
 """The rates on validation pictures that set the thresholds of the three-way verdict."""
 
@@ -66,28 +73,32 @@ def export(
     *,
     golden: Sequence[Path],
     documentation: Mapping[str, Any],
+    precision: Precision = "fp32",
 ) -> dict[str, Any]:
     """Write `target`, a line in the SHA256SUMS beside it, and return the card.
 
     Calibration and thresholds are fitted on the manifest's split `val`, with the exported file
-    itself. `golden` are pictures of one face, whose scores the file must reproduce wherever it is
-    loaded.
+    itself; `int8` takes the ranges of its values from some of the same pictures. `golden` are
+    pictures of one face, whose scores the file must reproduce wherever it is loaded.
 
     Raises:
         ModelError: ONNX Runtime and torch differ by more than 1e-4.
         DataError: split `val` lacks a class.
     """
     network, config = load_network(best)
+    dataset = _validation(manifest, config)
     model = to_onnx(network, config["input_size"])
+    if precision == "int8":
+        model = quantize(model, _range_samples(dataset))
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), providers=["CPUExecutionProvider"]
     )
-    logits, is_fake, sources, spectra = _validation_logits(session, manifest, config)
+    logits, is_fake, sources, spectra = _validation_logits(session, dataset)
     calibration = fit_calibration(logits, is_fake)
     p_fake = calibrate(logits, calibration)
     thresholds = _thresholds(p_fake, is_fake, sources)
     card = {
-        "name": config["name"],
+        "name": config["name"] + ("-int8" if precision == "int8" else ""),
         "version": config["version"],
         "architecture": config["backbone"]
         + ("" if config["branches"] == "spatial" else "+fft/dct"),
@@ -105,6 +116,7 @@ def export(
         "golden": [_golden(session, path, config) for path in golden],
         "documentation": {
             **documentation,
+            "precision": PRECISIONS[precision],
             "validation": _rates(p_fake, is_fake, sources, thresholds),
             "genuine_spectrum": _genuine_spectrum(spectra[~is_fake]),
             **({"imported": config["imported"]} if config["imported"] else {"training": config}),
@@ -205,24 +217,42 @@ def _store_as_float16(model: onnx.ModelProto) -> None:
         model.graph.node.insert(0, cast)
 
 
-def _validation_logits(
-    session: onnxruntime.InferenceSession, manifest: Path, config: Mapping[str, Any]
-) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.str_], NDArray[np.float32]]:
-    """Of split `val`, cut as in serving: fake-minus-real logits by the exported graph, whether
-    each is fake, its source, and its `(512,)` spectrum.
-    """
+def _validation(manifest: Path, config: Mapping[str, Any]) -> CropDataset:
+    """The faces of split `val`, cut as in serving."""
     rows = read_rows(manifest, splits=("val",))
-    crop = restored(config)
     rows = [row for row in rows if row.landmarks is not None]
     for source in sorted({row.source for row in rows}):
         # Thresholds hold per source, so each needs faces of both kinds.
         if len({row.is_fake for row in rows if row.source == source}) < 2:
             message = f"split val lacks genuine or fake faces of source {source!r}"
             raise DataError(f"{manifest}: {message}; calibration needs both")
-    dataset = CropDataset(rows, crop)
+    return CropDataset(rows, restored(config))
+
+
+def _range_samples(dataset: CropDataset) -> Iterator[dict[str, NDArray[Any]]]:
+    """Evenly spread over the pictures, and so over sources and classes: feeds of one face each."""
+    places = np.linspace(0, len(dataset) - 1, min(N_RANGE_SAMPLES, len(dataset))).astype(int)
+    for crops, vectors, _ in _loader(torch.utils.data.Subset(dataset, places.tolist()), 1):
+        yield _feed(crops, vectors)
+
+
+def _loader(dataset: torch.utils.data.Dataset[Any], batch_size: int) -> Iterable[Any]:
+    return torch.utils.data.DataLoader(dataset, batch_size=batch_size, num_workers=1)
+
+
+def _feed(crops: Tensor, spectra: Tensor) -> dict[str, NDArray[Any]]:
+    return {"crops": crops.permute(0, 2, 3, 1).numpy(), "spectra": spectra.numpy()}
+
+
+def _validation_logits(
+    session: onnxruntime.InferenceSession, dataset: CropDataset
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.str_], NDArray[np.float32]]:
+    """Fake-minus-real logits by the exported graph, whether each face is fake, its source, and its
+    `(512,)` spectrum.
+    """
     logits, labels, spectra = [], [], []
-    for crops, vectors, batch in torch.utils.data.DataLoader(dataset, batch_size=16, num_workers=1):
-        feed = {"crops": crops.permute(0, 2, 3, 1).numpy(), "spectra": vectors.numpy()}
+    for crops, vectors, batch in _loader(dataset, 16):
+        feed = _feed(crops, vectors)
         output = session.run(["logits"], feed)[0]
         logits.append(output[:, 1] - output[:, 0])
         labels.append(batch.numpy())

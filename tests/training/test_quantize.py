@@ -1,0 +1,110 @@
+"""What becomes 8-bit integers, what stays in float, and that it is still the same network."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="training needs torch: pip install 'unmask[train]'")
+
+import onnxruntime
+import torch
+from onnx import numpy_helper
+
+from unmask.detector import Detector
+from unmask.training.export import export, to_onnx
+from unmask.training.fusion import FusionNetwork
+from unmask.training.quantize import quantize
+
+ASTRONAUT = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
+
+
+@pytest.fixture(scope="module")
+def network():
+    torch.manual_seed(3)
+    network = FusionNetwork().eval()
+    for layer in network.head():
+        layer.weight.data *= 3  # a new network says next to nothing
+    network.feature_mean.uniform_(0, 0.1)
+    return network
+
+
+@pytest.fixture(scope="module")
+def feeds():
+    rng = np.random.default_rng(5)
+    noise = rng.integers(0, 256, (12, 4, 4, 3), dtype=np.uint8)
+    crops = noise.repeat(16, axis=1).repeat(16, axis=2)  # large patches, unlike each other
+    spectra = rng.standard_normal((12, 512), np.float32)
+    return [{"crops": crops[i : i + 1], "spectra": spectra[i : i + 1]} for i in range(12)]
+
+
+@pytest.fixture(scope="module")
+def models(network, feeds):
+    model = to_onnx(network, 64)
+    return model, quantize(model, feeds)
+
+
+def run(model, feeds):
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    outputs = [session.run(None, feed) for feed in feeds]
+    return [np.concatenate(one) for one in zip(*outputs, strict=True)]
+
+
+def test_all_convolutions_but_the_first_are_integers_and_the_head_is_not(models):
+    graph = models[1].graph
+    kinds = {one.name: numpy_helper.to_array(one).dtype for one in graph.initializer}
+    by_output = {node.output[0]: node for node in graph.node}
+
+    def weights(node):
+        source = by_output.get(node.input[1])
+        is_integer = source is not None and source.op_type == "DequantizeLinear"
+        return kinds[source.input[0]] if is_integer else kinds.get(node.input[1])
+
+    first, *rest = [node for node in graph.node if node.op_type == "Conv"]
+    assert len(rest) == 73
+    assert weights(first) == np.float32
+    assert {weights(node) for node in rest} == {np.dtype(np.int8)}
+    assert {weights(node) for node in graph.node if node.op_type == "Gemm"} == {
+        np.dtype(np.float32)
+    }
+
+
+def test_weights_have_a_scale_for_each_output_channel(models):
+    graph = models[1].graph
+    scales = {one.name: one.dims for one in graph.initializer if one.name.endswith("_scale")}
+    assert [728] in [list(dims) for dims in scales.values()]
+
+
+def test_no_padding_with_minus_infinity_is_left_to_be_quantised(models):
+    before, after = ([node.op_type for node in model.graph.node] for model in models)
+    assert before.count("Pad") == 4
+    assert "Pad" not in after
+
+
+def test_it_is_the_same_network_to_a_few_percent(models, feeds):
+    for ours, theirs in zip(run(models[1], feeds), run(models[0], feeds), strict=True):
+        error = np.abs(ours - theirs).mean() / np.abs(theirs - theirs.mean()).mean()
+        assert error < 0.35
+
+
+def test_it_takes_less_space(models):
+    # Weights of the other are stored in half precision.
+    large, small = (model.ByteSize() for model in models)
+    assert small < 0.7 * large
+
+
+def test_the_export_is_a_model_of_its_own(network, manifest, tiny, tmp_path):
+    best, target = tmp_path / "best.pt", tmp_path / "drawn-int8.onnx"
+    state = {"network": network.state_dict(), "config": dataclasses.asdict(tiny())}
+    torch.save(state, best)
+    export(best, manifest, target, golden=[ASTRONAUT], documentation={}, precision="int8")
+    # Found beside the other, which need not be there, and proves itself on its golden sample.
+    detector = Detector(tmp_path / "drawn.onnx", precision="int8")
+    assert detector.identity.name == "unmask-int8"
+    assert "8-bit" in detector.card.documentation["precision"]
+    assert 0 < detector.image(ASTRONAUT).p_fake < 1
