@@ -20,6 +20,7 @@ from unmask.errors import ModelError
 from unmask.faces import FaceDetector
 from unmask.heatmap import overlay
 from unmask.media import read
+from unmask.network import Network
 from unmask.spectrum import describe
 from unmask.types import Heatmap, Image
 
