@@ -1,4 +1,4 @@
-"""Write the verdicts of the two examples into the README, as `unmask detect` prints them.
+"""Write the verdicts of the three examples into the README, as `unmask detect` prints them.
 
 python scripts/readme_verdicts.py
 """
@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-EXAMPLES = ["examples/astronaut.jpg", "examples/astronaut-fake.jpg"]
+EXAMPLES = [f"examples/{name}.jpg" for name in ("hopper", "astronaut", "astronaut-fake")]
 BLOCK = re.compile(r"(<!-- verdicts -->)(.*?)(<!-- /verdicts -->)", re.DOTALL)
 
 
