@@ -23,7 +23,6 @@ from unmask.video import Video
 
 VIDEOS = Path(__file__).parents[2] / "../shared/data/ffpp-c23.tar"
 MISSED = "the released weights reach the threshold on few fakes of FaceForensics++"
-FLAGGED = "the released weights take this genuine person for a fake in every frame"
 
 
 def report(verdict: Verdict, *intervals: tuple[float, float]) -> VideoReport:
@@ -109,7 +108,7 @@ def test_the_shares_and_how_sure_they_are(manifest):
     [
         pytest.param("644", "Deepfakes/644_657", marks=pytest.mark.xfail(reason=MISSED)),
         ("644", None),
-        pytest.param("035", None, marks=pytest.mark.xfail(reason=FLAGGED)),
+        ("035", None),
     ],
 )
 def test_a_fifth_of_fake_in_real_clips_is_found_and_none_is_not(detector, tmp_path, genuine, fake):
