@@ -54,6 +54,7 @@ VARIANTS: Mapping[str, tuple[str, ...]] = {
     NO_START: (),
     "without augmentation": NOT_AUGMENTED,
     "without self-blending": NOT_BLENDED,
+    "without partners": ("batch.partners=0",),
     "margin 1.3": ("crop_margin=1.3",),
     "frozen batch normalisation": ("live_batch_norm=false",),
 }
