@@ -34,10 +34,12 @@ def crowd(n: int) -> bytes:
     return _jpeg(canvas)
 
 
-def bare_network(precision: Precision = "fp32") -> Callable[[], object]:
-    """The model's session on one ready crop, as ONNX Runtime runs it by itself."""
+def bare_network(precision: Precision = "fp32", *, threads: int = 0) -> Callable[[], object]:
+    """The model's session on one ready crop, as ONNX Runtime runs it by itself (0: all cores)."""
     path = weights_file(None, precision)
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
     crop, _ = Network().golden()[0]
     feed = {"crops": crop[None], "spectra": describe(crop).vector[None]}
     return lambda: session.run(None, feed)
