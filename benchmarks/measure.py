@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Any
 
 import numpy as np
+
+PAUSE_S = 0.05
+"""Threads of ONNX Runtime wait for more work in a loop before they sleep: they would take a core
+from whatever is measured next."""
 
 Figures = dict[str, Any]
 """What a subject returns: JSON."""
@@ -19,6 +23,7 @@ def interleaved(
     times: dict[str, list[float]] = {name: [] for name in subjects}
     for i in range(-warm_up, repeats):
         for name, subject in subjects.items():
+            sleep(PAUSE_S)
             started = perf_counter()
             subject()
             elapsed_ms = (perf_counter() - started) * 1000
