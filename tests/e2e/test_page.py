@@ -217,6 +217,8 @@ def test_the_keyboard_alone_is_enough(page: Page, photos: dict[str, Path]) -> No
                 return
         pytest.fail(f"Tab never came to {name!r}")
 
+    # What comes with the server's limits tells that the page listens to keys.
+    expect(page.get_by_role("checkbox", name="Keep findings")).to_be_visible()
     tab_to("Choose photos")
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Space")
