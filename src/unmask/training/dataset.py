@@ -36,7 +36,7 @@ from unmask.training.blend import FaceMesh, Points, blend_faces, overlay, self_b
 from unmask.training.config import TrainingConfig
 from unmask.types import FACTS, Box, Face, Facts, Image, Landmarks
 
-__all__ = ["CropDataset", "Row", "TrainingDataset", "loaded", "read_rows"]
+__all__ = ["CropDataset", "Row", "Sample", "TrainingDataset", "loaded", "read_rows"]
 
 Affine = NDArray[np.float64]
 

@@ -28,7 +28,7 @@ from unmask.training.checkpoints import (
     write_checkpoint,
 )
 from unmask.training.config import Stage, TrainingConfig, restored
-from unmask.training.dataset import CropDataset, Row, TrainingDataset, loaded, read_rows
+from unmask.training.dataset import CropDataset, Row, Sample, TrainingDataset, loaded, read_rows
 from unmask.training.fusion import FAKE, REAL, FusionNetwork
 from unmask.training.log import Log, Progress
 from unmask.training.released import refit_batch_norm
@@ -326,8 +326,7 @@ def _parameter_groups(network: FusionNetwork, stage: Stage) -> list[dict[str, An
 
 def _fit_spectrum(network: FusionNetwork, dataset: TrainingDataset) -> None:
     """The constants that standardise the spectrum: mean and deviation over training pictures."""
-    places = [(i // len(dataset), i % len(dataset)) for i in range(N_STATISTICS)]
-    vectors = torch.stack([dataset[place][1] for place in places])
+    vectors = torch.stack([spectrum for _, spectrum, _ in _first(dataset, N_STATISTICS)])
     network.spectrum_mean.copy_(vectors.mean(dim=0))
     network.spectrum_std.copy_(vectors.std(dim=0) + 1e-3)
 
@@ -343,9 +342,12 @@ def _fit_feature_mean(network: FusionNetwork, dataset: TrainingDataset) -> None:
 
 def _first_crops(dataset: TrainingDataset, count: int) -> Iterator[Tensor]:
     """The crops of the first `count` training pictures, in batches, on the device."""
-    places = [(i // len(dataset), i % len(dataset)) for i in range(count)]
-    crops = torch.stack([dataset[place][0] for place in places])
+    crops = torch.stack([crop for crop, _, _ in _first(dataset, count)])
     yield from (part.to(_device()) for part in crops.split(32))
+
+
+def _first(dataset: TrainingDataset, count: int) -> Iterator[Sample]:
+    return (dataset[divmod(i, len(dataset))] for i in range(count))
 
 
 def _check_validation(rows: Sequence[Row], manifest: Path) -> None:
