@@ -121,13 +121,25 @@ def make_clip(
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
         if sound is not None:
-            silence = np.zeros((1, 8000 * len(pictures) // rate), np.float32)
-            samples = av.AudioFrame.from_ndarray(silence, format="fltp", layout="mono")
-            samples.sample_rate = 8000
-            samples.pts = 0
-            output.mux(sound.encode(samples))
-            output.mux(sound.encode(None))
+            _add_silence(output, sound, 8000 * len(pictures) // rate)
     return buffer.getvalue()
+
+
+@pytest.fixture(scope="session")
+def only_sound() -> bytes:
+    """A video file with a second of silence and no pictures."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as output:
+        _add_silence(output, output.add_stream("aac", rate=8000, layout="mono"), 8000)
+    return buffer.getvalue()
+
+
+def _add_silence(output: av.container.OutputContainer, stream: av.AudioStream, n: int) -> None:
+    samples = av.AudioFrame.from_ndarray(np.zeros((1, n), np.float32), "fltp", "mono")
+    samples.sample_rate = 8000
+    samples.pts = 0
+    output.mux(stream.encode(samples))
+    output.mux(stream.encode(None))
 
 
 # An ONNX file is a protocol buffer: fields of a key (number and kind) and a value, one after the

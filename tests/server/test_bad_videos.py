@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import av
 import numpy as np
 import PIL.Image
 import pytest
@@ -25,19 +24,9 @@ from unmask.settings import Settings
 REFUSED = {"undecodable": 422, "unsupported_format": 415, "too_large": 413}
 
 
-def only_sound() -> bytes:
-    buffer = io.BytesIO()
-    with av.open(buffer, "w", format="mp4") as output:
-        stream = output.add_stream("aac", rate=8000, layout="mono")
-        samples = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.float32), "fltp", "mono")
-        samples.sample_rate = 8000
-        output.mux(stream.encode(samples))
-        output.mux(stream.encode(None))
-    return buffer.getvalue()
-
-
 class Made(NamedTuple):
     clip: Callable[..., bytes]
+    only_sound: bytes
     portrait: PIL.Image.Image
     folder: Path
 
@@ -56,7 +45,7 @@ class Made(NamedTuple):
 BAD: dict[str, tuple[Callable[[Made], bytes], str | None]] = {
     "cut in half": (lambda m: (d := m.clip([m.on_grey(400)] * 9))[: len(d) // 2], "undecodable"),
     "text": (lambda m: b"this is a text named .mp4\n" * 99, "unsupported_format"),
-    "no picture stream": (lambda m: only_sound(), "unsupported_format"),
+    "no picture stream": (lambda m: m.only_sound, "unsupported_format"),
     "one frame": (lambda m: m.clip([m.on_grey(400)]), None),
     "0 bytes": (lambda m: b"", "undecodable"),
     "black": (lambda m: m.clip([np.zeros((240, 320, 3), np.uint8)] * 5), "no_face"),
@@ -102,11 +91,13 @@ def test_a_bad_video_has_a_clear_outcome_everywhere_and_leaves_nothing(
     data: Path,
     detector: Detector,
     clip: Callable[..., bytes],
+    only_sound: bytes,
     astronaut: bytes,
     tmp_path: Path,
 ) -> None:
     make, reason = BAD[name]
-    video = make(Made(clip, PIL.Image.open(io.BytesIO(astronaut)).convert("RGB"), tmp_path))
+    portrait = PIL.Image.open(io.BytesIO(astronaut)).convert("RGB")
+    video = make(Made(clip, only_sound, portrait, tmp_path))
     status = REFUSED.get(reason or "", 200)
 
     path = tmp_path / "bad.mp4"
