@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -282,21 +283,34 @@ def post_job(server: str) -> Callable[..., dict[str, Any]]:
     return post
 
 
-@pytest.fixture(scope="session")
-def refuse() -> Callable[[str], Callable[[Route], None]]:
+@pytest.fixture
+def tell_every_problem(page: Page) -> Callable[..., None]:
+    """Answers `send`'s request with each problem of the API, looks for it on the page, and goes
+    `back` for the next."""
+
+    def tell(route: str, *, send: Callable[[], object], back: Callable[[], object]) -> None:
+        for code in PROBLEMS:
+            page.route(route, _refusal(code))
+            send()
+            problem = page.get_by_role("region").filter(has_text=re.compile(rf"Code{code}"))
+            expect(problem).to_be_visible()
+            expect(problem).not_to_contain_text("Something unexpected")
+            page.unroute(route)
+            back()
+
+    return tell
+
+
+def _refusal(code: str) -> Callable[[Route], None]:
     """What answers a request with the problem of this code, as the server would."""
+    status, title = PROBLEMS[code]
+    body = {"status": status.value, "title": title, "code": code, "detail": "Details."}
+    headers = {"Content-Type": "application/problem+json", "Retry-After": "0"}
 
-    def with_code(code: str) -> Callable[[Route], None]:
-        status, title = PROBLEMS[code]
-        body = {"status": status.value, "title": title, "code": code, "detail": "Details."}
-        headers = {"Content-Type": "application/problem+json", "Retry-After": "0"}
+    def answer(route: Route) -> None:
+        route.fulfill(status=status.value, headers=headers, json=body)
 
-        def answer(route: Route) -> None:
-            route.fulfill(status=status.value, headers=headers, json=body)
-
-        return answer
-
-    return with_code
+    return answer
 
 
 def _json(request: str | urllib.request.Request) -> Any:

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Route, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from unmask.detector import Detector
-from unmask.server.problems import PROBLEMS
 
 
 @pytest.fixture(scope="module")
@@ -304,16 +303,13 @@ def test_a_video_over_the_limit_is_never_sent(page: Page, clips: dict[str, Path]
 
 
 def test_every_problem_of_the_api_is_told(
-    page: Page, refuse: Callable[[str], Callable[[Route], None]], clips: dict[str, Path]
+    page: Page, tell_every_problem: Callable[..., None], clips: dict[str, Path]
 ) -> None:
-    for code in PROBLEMS:
-        page.route("**/api/jobs?*", refuse(code))
-        send(page, clips["nobody"])
-        problem = page.get_by_role("region").filter(has_text=re.compile(rf"Code{code}"))
-        expect(problem).to_be_visible()
-        expect(problem).not_to_contain_text("Something unexpected")
-        page.unroute("**/api/jobs?*")
-        page.reload()
+    tell_every_problem(
+        "**/api/jobs?*",
+        send=lambda: send(page, clips["nobody"]),
+        back=page.reload,
+    )
 
 
 @pytest.mark.parametrize(
