@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from typing import Literal
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from unmask.types import (
     FaceReport,
+    FrameReport,
     Interval,
     Label,
     Reason,
@@ -32,6 +33,7 @@ __all__ = [
     "Vote",
     "analysed_share",
     "average",
+    "frame_scores",
     "headline",
     "is_sound",
     "judge",
@@ -193,6 +195,16 @@ def judge(
         n_scored=sum(sound),
         intervals=suspicious(scored_s, scores, gaps_s) if is_suspect else (),
     )
+
+
+def frame_scores(frames: Iterable[FrameReport]) -> Iterator[tuple[int, float]]:
+    """Index and `p_fake` of each frame with a sound face: that of the one most likely fake."""
+    for frame in frames:
+        scores = [
+            face.prediction.p_fake for face in frame.faces if face.prediction and is_sound(face)
+        ]
+        if scores:
+            yield frame.index, max(scores)
 
 
 def is_sound(face: FaceReport) -> bool:

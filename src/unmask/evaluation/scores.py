@@ -12,7 +12,7 @@ from pathlib import Path
 from unmask.errors import DataError, InputError
 from unmask.evaluation.manifest import COLUMNS, Manifest, read_table
 from unmask.evaluation.results import write_text
-from unmask.temporal import is_sound
+from unmask.temporal import frame_scores
 from unmask.types import Image, ImageReport, Verdict, VideoReport
 
 __all__ = [
@@ -61,11 +61,7 @@ class Outcome:
         """
         frames = None
         if isinstance(report, VideoReport):
-            sound = [filter(is_sound, frame.faces) for frame in report.frames]
-            scores = [
-                [face.prediction.p_fake for face in faces if face.prediction] for faces in sound
-            ]
-            frames = tuple(max(of_frame) for of_frame in scores if of_frame)
+            frames = tuple(p_fake for _, p_fake in frame_scores(report.frames))
         if report.p_fake is None:
             return cls(None, report.reason or Verdict.NOT_ANALYSED, report.verdict, frames)
         return cls(report.p_fake, verdict=report.verdict, frames=frames)

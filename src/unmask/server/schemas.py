@@ -25,9 +25,8 @@ from unmask.heatmap import overlay
 from unmask.report import to_dict
 from unmask.server.problems import PROBLEMS
 from unmask.server.store import Job, State
-from unmask.temporal import is_sound
+from unmask.temporal import frame_scores
 from unmask.types import (
-    FrameReport,
     Heatmap,
     Image,
     ImageReport,
@@ -508,9 +507,7 @@ def video_answer(report: VideoReport, *, processing_time_s: float = 0.0) -> dict
         for face, of in zip(frame["faces"], seen.faces, strict=True):
             face["heatmap"] = None if of.heatmap is None else _heatmap_answer(of.heatmap)
     p_fake = report.p_fake
-    predictions = [
-        _frame_prediction(frame) for frame in report.frames if any(map(is_sound, frame.faces))
-    ]
+    predictions = [_frame_prediction(*scored) for scored in frame_scores(report.frames)]
     specified = {
         "prediction": answer["label"],
         "confidence": None if p_fake is None else max(_percent(p_fake).values()),
@@ -594,12 +591,9 @@ def _time(seconds: float | None) -> str | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
-def _frame_prediction(frame: FrameReport) -> dict[str, Any]:
-    p_fake = max(
-        face.prediction.p_fake for face in frame.faces if face.prediction and is_sound(face)
-    )
+def _frame_prediction(index: int, p_fake: float) -> dict[str, Any]:
     confidence = max(_percent(p_fake).values())
-    return {"frame": frame.index, "prediction": label_of(p_fake), "confidence": confidence}
+    return {"frame": index, "prediction": label_of(p_fake), "confidence": confidence}
 
 
 def _percent(p_fake: float) -> dict[str, float]:
