@@ -41,20 +41,22 @@ NOT_AUGMENTED = tuple(
     f"augmentation.{name}=0"
     for name in (
         *("flip", "rotation_deg", "shift", "zoom", "unaligned"),
-        *("colour", "blur", "rescale", "noise", "jpeg", "webp", "h264"),
+        *("colour", "blur", "rescale", "noise", "jpeg", "webp", "h264", "erase"),
     )
 )
+FREQUENCY = ("branches=frequency", "mask_loss=0")
 NO_START = "without transfer from ImageNet"
 VARIANTS: Mapping[str, tuple[str, ...]] = {
     BASE: (),
     "picture alone": ("branches=spatial",),
-    "spectrum alone": ("branches=frequency",),
-    "spectrum alone, of native pixels": ("branches=frequency", "spectrum=native"),
+    "spectrum alone": FREQUENCY,
+    "spectrum alone, of native pixels": (*FREQUENCY, "spectrum=native"),
     "spectrum of native pixels": ("spectrum=native",),
     NO_START: (),
     "without augmentation": NOT_AUGMENTED,
     "without self-blending": NOT_BLENDED,
     "without partners": ("batch.partners=0",),
+    "without masks": ("mask_loss=0",),
     "margin 1.3": ("crop_margin=1.3",),
     "frozen batch normalisation": ("live_batch_norm=false",),
 }

@@ -105,6 +105,7 @@ TINY = (
     "checkpoint_every=2",
     "batch.plain={a=4, b=2}",
     "batch.blended={a=2, raw=2}",
+    "mask_loss=0.5",
     "stage1.epochs=1",
     "stage1.steps_per_epoch=2",
     "stage2.epochs=2",

@@ -62,6 +62,8 @@ def test_a_file_overlays_the_defaults_and_set_overlays_the_file(tmp_path):
         ('batch.plain={x="8"}', r"batch\.plain"),
         ("batch.plain={}", "neither plain nor blended"),
         ("input_size=63", "less than 64"),
+        ("mask_loss=-1", "0 or more"),
+        ('synthesised="stylegan"', "synthesised"),
         ("stage1", "expected key=value"),
     ],
 )

@@ -26,7 +26,7 @@ PLAIN = tuple(
     f"augmentation.{name}=0"
     for name in (
         *("flip", "rotation_deg", "shift", "zoom", "unaligned"),
-        *("colour", "blur", "rescale", "noise", "jpeg", "webp", "h264"),
+        *("colour", "blur", "rescale", "noise", "jpeg", "webp", "h264", "erase"),
     )
 )
 """Nothing happens to a picture."""
@@ -59,11 +59,11 @@ def test_each_picture_is_a_function_of_seed_step_and_place(rows, tiny, dataset):
     fresh = TrainingDataset(rows, tiny(), stage=0)
     for place in range(len(dataset)):
         # Whatever was drawn before, and in which order.
-        crop, spectrum, label = dataset[5, place]
-        other_crop, other_spectrum, other_label = fresh[5, place]
-        assert torch.equal(crop, other_crop)
-        assert torch.equal(spectrum, other_spectrum)
-        assert label == other_label
+        sample, other = dataset[5, place], fresh[5, place]
+        assert torch.equal(sample.crop, other.crop)
+        assert torch.equal(sample.spectrum, other.spectrum)
+        assert sample.label == other.label
+        np.testing.assert_array_equal(sample.mask, other.mask)
     same = dataset[5, 0][0]
     assert not torch.equal(same, dataset[6, 0][0])
     assert not torch.equal(same, TrainingDataset(rows, tiny("seed=2"), stage=0)[5, 0][0])
@@ -71,10 +71,11 @@ def test_each_picture_is_a_function_of_seed_step_and_place(rows, tiny, dataset):
 
 
 def test_what_is_drawn_is_what_the_network_takes(dataset):
-    crop, spectrum, label = dataset[0, 1]
+    crop, spectrum, label, mask = dataset[0, 1]
     assert (crop.shape, crop.dtype) == ((3, 64, 64), torch.uint8)
     assert (spectrum.shape, spectrum.dtype) == ((512,), torch.float32)
     assert label == 1
+    assert (mask.shape, mask.dtype) == ((2, 2), torch.float32)
     # The spectrum is of the very pixels, after everything that happened to them.
     np.testing.assert_array_equal(spectrum, describe(crop.numpy().transpose(1, 2, 0)).vector)
 
@@ -155,7 +156,7 @@ def test_the_same_happens_to_both_classes(dataset, rows, monkeypatch):
             monkeypatch.setattr(dataset, "draw", lambda *_, draw=draw: draw)
             crops.append(dataset[0, 0])
         assert torch.equal(crops[0][0], crops[1][0])
-        assert [label for *_, label in crops] == [0, 1]
+        assert [crop.label for crop in crops] == [0, 1]
 
 
 def test_geometry_is_one_warp(dataset, monkeypatch):
@@ -194,7 +195,7 @@ def test_geometry_stays_within_its_limits(rows, tiny):
 
 def test_validation_sees_what_serving_cuts(manifest, tiny):
     row = read_rows(manifest, splits=("val",))[0]
-    crop, spectrum, label = CropDataset([row], tiny())[0]
+    crop, spectrum, label, _ = CropDataset([row], tiny())[0]
     face = Face(Box(0, 0, 1, 1), row.landmarks, 1.0)
     served = align(media.read(row.path).pixels, face, size=64, margin=1.0).pixels
     np.testing.assert_array_equal(crop.numpy().transpose(1, 2, 0), served)
@@ -279,13 +280,87 @@ def test_a_part_of_a_fake_is_laid_over_its_original(with_originals, tiny):
         assert torch.equal(parted[step, 0][0], whole[step, 0][0])  # the genuine one stays
 
 
+# --- where it was manipulated ---
+
+
+@pytest.fixture
+def swapped(rows, face, tmp_path):
+    """Rows whose fakes of source a differ from their originals by a patch over the mouth alone."""
+
+    def redrawn(row, number):
+        if row.source != "a" or row.split == "blend-source":
+            return row
+        path = tmp_path / f"{row.is_fake}-{number}.png"
+        pixels, landmarks = face(number, 160, fake=row.is_fake)
+        if row.is_fake:
+            x, y = landmarks[3:].mean(axis=0).astype(int)
+            pixels[y - 16 : y + 16, x - 24 : x + 24] //= 2
+        PIL.Image.fromarray(pixels).save(path)
+        return dataclasses.replace(row, path=path, landmarks=landmarks, original=str(number))
+
+    return [redrawn(row, int(row.identity.lstrip("abrw")) % 6) for row in rows]
+
+
+QUIET = ("input_size=96", "batch.partners=1", *PLAIN)
+
+
+def test_each_sample_says_where_it_was_manipulated(swapped, tiny):
+    dataset = TrainingDataset(swapped, tiny(*QUIET), stage=0)
+    for place in range(len(dataset)):
+        sample, draw = dataset[2, place], dataset.draw(2, place)
+        if not sample.label:
+            assert sample.mask.max() == 0
+        elif draw.blend:
+            assert sample.mask.max() > 0
+        elif draw.original is None:  # source b does not know what its fakes were made from
+            assert sample.mask.isnan().all()
+        else:
+            # The mouth is in the lower middle, and the upper cells show the original's pixels.
+            assert sample.mask[2, 1] > 0.3
+            assert sample.mask[0].max() < 0.2
+
+
+def test_a_source_of_synthesised_faces_is_manipulated_everywhere(swapped, tiny):
+    dataset = TrainingDataset(swapped, tiny(*QUIET, 'synthesised=["b"]'), stage=0)
+    assert dataset.draw(0, 5).row.source == "b"
+    assert dataset[0, 5].mask.min() == 1
+    assert dataset[0, 4].mask.max() == 0
+
+
+def test_a_part_of_a_fake_is_manipulated_where_it_was_laid_over(swapped, tiny):
+    whole = TrainingDataset(swapped, tiny(*QUIET), stage=0)
+    parted = TrainingDataset(swapped, tiny(*QUIET, "batch.partial=1"), stage=0)
+    masks = [(whole[step, 1].mask, parted[step, 1].mask) for step in range(8)]
+    assert all((part <= entire + 1e-6).all() for entire, part in masks)
+    assert any((part < entire - 0.1).any() for entire, part in masks)
+
+
+@pytest.mark.parametrize("spectrum", ["crop", "native"])
+def test_the_mask_is_turned_with_its_picture(swapped, tiny, spectrum):
+    settings = (*QUIET, f"spectrum={spectrum}", "augmentation.shift=0.3", "augmentation.zoom=0.2")
+    upright = TrainingDataset(swapped, tiny(*settings), stage=0)
+    flipped = TrainingDataset(swapped, tiny(*settings, "augmentation.flip=1"), stage=0)
+    for step in range(4):
+        mask, mirrored = upright[step, 1].mask, flipped[step, 1].mask
+        assert mask.max() > 0.2
+        np.testing.assert_allclose(mirrored, mask.flip(1), atol=0.03)
+
+
+def test_what_is_covered_shows_no_manipulation(swapped, tiny):
+    bare = TrainingDataset(swapped, tiny(*QUIET), stage=0)
+    covered = TrainingDataset(swapped, tiny(*QUIET, "augmentation.erase=1"), stage=0)
+    pairs = [(bare[step, 1], covered[step, 1]) for step in range(8)]
+    assert all((b.crop != a.crop).any() and (b.mask <= a.mask + 1e-6).all() for a, b in pairs)
+    assert any((b.mask < a.mask - 0.1).any() for a, b in pairs)
+
+
 # --- the spectrum of the picture's own pixels (corrections C3, C10) ---
 
 
 def test_a_native_spectrum_is_of_the_pictures_own_pixels(manifest, tiny):
     row = read_rows(manifest, splits=("val",))[0]
     native = tiny("spectrum=native", "input_size=96")
-    crop, spectrum, _ = CropDataset([row], native)[0]
+    crop, spectrum, *_ = CropDataset([row], native)[0]
     scaled = CropDataset([row], tiny("input_size=96"))[0]
     assert torch.equal(crop, scaled[0])
     image = media.read(row.path).pixels
@@ -302,8 +377,8 @@ def test_in_training_too_and_the_crop_is_the_same(rows, tiny):
     for place in range(6):  # the plain pictures
         row = native.draw(3, place).row
         image = media.read(row.path).pixels
-        crop, spectrum, label = native[3, place]
-        expected, _, expected_label = scaled[3, place]
+        crop, spectrum, label, _ = native[3, place]
+        expected, _, expected_label, _ = scaled[3, place]
         assert label == expected_label
         # Cut from a cut-out, whose borders are mirrored and not the picture's.
         assert float((crop.float() - expected.float()).abs().mean()) < 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import multiprocessing
 import os
 import shutil
@@ -26,7 +27,7 @@ from unmask.training.checkpoints import load_network, load_start
 from unmask.training.config import Stage, TrainingConfig
 from unmask.training.fusion import FusionNetwork
 from unmask.training.train import train
-from unmask.training.xception import BLOCKS
+from unmask.training.xception import BLOCKS, FEATURES
 
 BLIND = "branches=frequency"
 """For what does not concern the trunk, which then costs no time."""
@@ -175,6 +176,28 @@ def test_a_training_writes_what_happened(run):
     assert not network.training
     assert network.spectrum_std.min() > 0
     assert network.feature_mean.any()
+
+
+def test_where_a_face_was_manipulated_is_learned_beside_whether(run):
+    losses = [e["mask_loss"] for e in entries(run) if e["event"] == "step"]
+    assert losses[-1] < losses[2]  # the first of the second stage: the trunk's exit learns now
+    state = torch.load(run / "checkpoint.pt", weights_only=True)
+    assert state["locator"]["weight"].shape == (1, FEATURES, 1, 1)
+    # It is training's alone: what is released has no part that nobody runs.
+    assert not any("locator" in name for name in weights(run))
+
+
+def test_the_loss_of_a_mask_is_the_mean_over_the_places_that_are_known():
+    located = torch.zeros(3, 1, 2, 2)
+    located[0, 0, 0, 0] = 5.0
+    masks = torch.zeros(3, 2, 2)
+    masks[0, 0, 0] = 1
+    masks[2] = math.nan
+    expected = 7 / 4 * math.log(2) + math.log1p(math.exp(-5.0)) / 4
+    assert float(module.mask_loss(located, masks)) == pytest.approx(expected)
+    # A finer mask is what a trunk with larger cells shows of it.
+    fine = masks.repeat_interleave(2, 1).repeat_interleave(2, 2)
+    assert float(module.mask_loss(located, fine)) == pytest.approx(expected)
 
 
 def test_the_best_checkpoint_is_what_goes_on(tiny, manifest, tmp_path, monkeypatch):

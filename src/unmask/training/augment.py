@@ -14,9 +14,10 @@ import numpy as np
 import PIL.Image
 import PIL.ImageFilter
 
+from unmask.training.masks import Mask
 from unmask.types import Image
 
-__all__ = ["Augmentation", "adjust_colour", "degrade", "jpeg", "rescale"]
+__all__ = ["Augmentation", "adjust_colour", "degrade", "erase", "jpeg", "rescale"]
 
 FILTERS = (
     PIL.Image.Resampling.BILINEAR,
@@ -47,6 +48,8 @@ class Augmentation:
     jpeg: float = 0.5
     webp: float = 0.08
     h264: float = 0.05
+    erase: float = 0.0
+    """A rectangle of up to a fifth of the picture is covered, so that no single trait decides."""
 
 
 def degrade(image: Image, augmentation: Augmentation, rng: np.random.Generator) -> Image:
@@ -64,6 +67,22 @@ def degrade(image: Image, augmentation: Augmentation, rng: np.random.Generator) 
         if rng.random() < probability:
             image = step(image, rng)
     return image
+
+
+def erase(image: Image, mask: Mask, rng: np.random.Generator) -> tuple[Image, Mask]:
+    """Cover a rectangle of the picture with one colour (Zhong et al., Random erasing, AAAI 2020).
+
+    What is covered shows nothing of a manipulation, so the mask is zero there.
+    """
+    height, width = image.shape[:2]
+    area, shape = rng.uniform(0.03, 0.2), np.exp(rng.uniform(-0.8, 0.8))
+    h = min(height, round(height * np.sqrt(area * shape)))
+    w = min(width, round(width * np.sqrt(area / shape)))
+    y, x = rng.integers(0, height - h + 1), rng.integers(0, width - w + 1)
+    image, mask = image.copy(), mask.copy()
+    image[y : y + h, x : x + w] = rng.integers(0, 256, 3)
+    mask[y : y + h, x : x + w] *= 0
+    return image, mask
 
 
 def adjust_colour(image: Image, rng: np.random.Generator, *, strength: float = 1.0) -> Image:

@@ -19,15 +19,13 @@ import PIL.ImageFilter
 from numpy.typing import NDArray
 
 from unmask.training import augment
+from unmask.training.masks import Mask
 from unmask.types import Image
 
-__all__ = ["FaceMesh", "Mask", "Points", "blend_faces", "overlay", "self_blend"]
+__all__ = ["FaceMesh", "Points", "blend_faces", "overlay", "self_blend"]
 
 Points = NDArray[np.float32]
 """`(468, 2)` float px: MediaPipe's face mesh."""
-
-Mask = NDArray[np.float32]
-"""`(S, S)` float32 in [0, 1]: how much of each pixel is from the other picture."""
 
 # Indices into the mesh, from MediaPipe's published topology.
 # fmt: off

@@ -94,6 +94,10 @@ class TrainingConfig:
         default_factory=lambda: Stage(epochs=35, train_from="block9", learning_rate=1e-4)
     )
     """`block9` here is Keras' block 10: the last three middle blocks and the exit flow learn."""
+    mask_loss: float = 0.0
+    """Weight of a second loss, on where the face was manipulated (see `masks`); 0: none."""
+    synthesised: list[str] = field(default_factory=list)
+    """Sources whose fakes were made whole, by a generator: manipulated everywhere."""
     validation_limit: int = 0
     """Most pictures of each class and source that validate an epoch; 0: all."""
     precision: Literal["bfloat16", "float32"] = "bfloat16"
@@ -117,6 +121,9 @@ class TrainingConfig:
                 raise ConfigurationError(message)
         if not is_backbone(self.backbone):
             message = f"backbone is {self.backbone!r}; it is {' or '.join(XCEPTIONS)} or timm:NAME"
+            raise ConfigurationError(message)
+        if self.mask_loss < 0 or (self.mask_loss and self.branches == "frequency"):
+            message = f"mask_loss is {self.mask_loss}; it is 0 or more, and asks the spatial branch"
             raise ConfigurationError(message)
         if self.input_size < 64:
             raise ConfigurationError(f"input_size {self.input_size} is less than 64")
@@ -196,6 +203,8 @@ def _checked(value: Any, hint: Any, name: str) -> Any:
         fits = value in arguments
     elif origin is types.UnionType:
         fits = any(isinstance(value, a) for a in arguments)
+    elif origin is list:
+        fits = isinstance(value, list) and all(isinstance(v, arguments) for v in value)
     elif origin is dict:
         fits = isinstance(value, dict) and all(isinstance(v, arguments[1]) for v in value.values())
     else:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -31,12 +31,13 @@ from unmask.alignment import (
 )
 from unmask.errors import DataError, InputError
 from unmask.spectrum import describe
-from unmask.training.augment import degrade
+from unmask.training.augment import degrade, erase
 from unmask.training.blend import FaceMesh, Points, blend_faces, overlay, self_blend
 from unmask.training.config import TrainingConfig
+from unmask.training.masks import Mask, cells, difference, nowhere, unknown
 from unmask.types import FACTS, Box, Face, Facts, Image, Landmarks
 
-__all__ = ["CropDataset", "Row", "Sample", "TrainingDataset", "loaded", "read_rows"]
+__all__ = ["Batch", "CropDataset", "Row", "Sample", "TrainingDataset", "loaded", "read_rows"]
 
 Affine = NDArray[np.float64]
 
@@ -92,12 +93,26 @@ def read_rows(manifest: Path, *, splits: Sequence[str]) -> list[Row]:
     return rows
 
 
-Sample = tuple[Tensor, Tensor, int]
-"""`(3, S, S)` uint8 RGB, `(512,)` float32 spectrum, label (0 real, 1 fake)."""
+class Sample(NamedTuple):
+    """A crop as the network gets it, and what is true of it."""
+
+    crop: Tensor
+    """`(3, S, S)` uint8 RGB."""
+    spectrum: Tensor
+    """`(512,)` float32."""
+    label: int
+    """0 real, 1 fake."""
+    mask: Tensor
+    """`(S / 32, S / 32)` float32: how much of each cell was manipulated; NaN: nobody knows."""
 
 
-Batch = tuple[Tensor, Tensor, Tensor]
-"""`(N, 3, S, S)` uint8, `(N, 512)` float32, `(N,)` labels."""
+class Batch(NamedTuple):
+    """N samples: the same with N in front."""
+
+    crops: Tensor
+    spectra: Tensor
+    labels: Tensor
+    masks: Tensor
 
 
 def loaded(dataset: Dataset[Sample], *, workers: int, **options: Any) -> Iterator[Batch]:
@@ -135,7 +150,7 @@ class _Telling(Dataset[Sample | str]):
 
 def _collated(samples: list[Sample | str]) -> Batch | str:
     wrong = [sample for sample in samples if isinstance(sample, str)]
-    return wrong[0] if wrong else default_collate(samples)
+    return wrong[0] if wrong else Batch(*default_collate(samples))
 
 
 class CropDataset(Dataset[Sample]):
@@ -153,9 +168,10 @@ class CropDataset(Dataset[Sample]):
         size = self.config.input_size
         affine = base_affine(row, image, self.config)
         crop = warp(image, affine, size).pixels
+        mask = unknown(size) if row.is_fake else nowhere(size)
         if self.config.spectrum == "native":
-            return _sample(crop, row.is_fake, native_window(image, affine, size=size))
-        return _sample(crop, row.is_fake)
+            return _sample(crop, row.is_fake, mask, native_window(image, affine, size=size))
+        return _sample(crop, row.is_fake, mask)
 
 
 @dataclass(frozen=True)
@@ -273,23 +289,34 @@ class TrainingDataset(Dataset[Sample]):
         pixels = warp(image, canvas, side).pixels
         rng = np.random.default_rng((*draw.seed, 1))
         if draw.blend:
-            pixels, _ = self._blended(draw, image, canvas, pixels, rng)
-        elif draw.original is not None and rng.random() < self.config.batch.partial:
-            pixels = self._in_part(draw.original, canvas, pixels, rng)
+            pixels, mask = self._blended(draw, image, canvas, pixels, rng)
+        elif draw.original is not None:
+            pixels, mask = self._beside(draw.original, canvas, pixels, rng)
+        elif not draw.row.is_fake:
+            mask = nowhere(side)
+        elif draw.row.source in self.config.synthesised:
+            mask = 1 - nowhere(side)
+        else:
+            mask = unknown(side)
         rng = np.random.default_rng((*draw.seed, 2))
         is_flipped = rng.random() < self.config.augmentation.flip
         if is_flipped:
-            pixels = pixels[:, ::-1]
+            pixels, mask = pixels[:, ::-1], mask[:, ::-1]
+        if rng.random() < self.config.augmentation.erase:
+            pixels, mask = erase(pixels, mask, rng)
         pixels = degrade(np.ascontiguousarray(pixels), self.config.augmentation, rng)
         is_fake = draw.row.is_fake or draw.blend
         if self.config.spectrum == "crop":
-            return _sample(pixels, is_fake)
+            return _sample(pixels, is_fake, mask)
         size = self.config.input_size
         rest = _after(affine, canvas)
         if is_flipped:
             rest = _mirrored(rest, side, size)
         return _sample(
-            warp(pixels, rest, size).pixels, is_fake, native_window(pixels, rest, size=size)
+            warp(pixels, rest, size).pixels,
+            is_fake,
+            _cut(mask, rest, size),
+            native_window(pixels, rest, size=size),
         )
 
     def _canvas(self, affine: Affine) -> tuple[Affine, int]:
@@ -324,7 +351,7 @@ class TrainingDataset(Dataset[Sample]):
 
     def _blended(
         self, draw: Draw, image: Image, affine: Affine, pixels: Image, rng: np.random.Generator
-    ) -> tuple[Image, NDArray[np.float32]]:
+    ) -> tuple[Image, Mask]:
         points = _through(affine, self._mesh_points(draw.row, image))
         if rng.random() >= self.config.batch.cross_blend:
             return self_blend(pixels, points, rng)
@@ -335,15 +362,20 @@ class TrainingDataset(Dataset[Sample]):
         other_points = _through(other_affine, self._mesh_points(other, other_image))
         return blend_faces(pixels, points, other_pixels, other_points, rng)
 
-    def _in_part(
+    def _beside(
         self, original: Row, affine: Affine, pixels: Image, rng: np.random.Generator
-    ) -> Image:
-        """A part of a fake's face, laid over its original."""
-        if original.landmarks is None:
-            return pixels
+    ) -> tuple[Image, Mask]:
+        """A fake whose original is at hand, or a part of its face laid over that original."""
         image = _read(original.path)
+        genuine = warp(image, affine, pixels.shape[0]).pixels
+        mask = difference(pixels, genuine)
+        if mask is None:
+            mask = unknown(pixels.shape[0])
+        if rng.random() >= self.config.batch.partial or original.landmarks is None:
+            return pixels, mask
         points = _through(affine, self._mesh_points(original, image))
-        return overlay(pixels, warp(image, affine, pixels.shape[0]).pixels, points, rng)[0]
+        pixels, laid = overlay(pixels, genuine, points, rng)
+        return pixels, mask * laid
 
     def _look_alike(self, draw: Draw, rng: np.random.Generator) -> Row:
         """Of 40 other people of the same source, the one whose landmarks fit best."""
@@ -416,8 +448,17 @@ def _read(path: Path) -> Image:
         raise DataError(f"{message} Or leave it out: prepare the manifest again.") from error
 
 
-def _sample(pixels: Image, is_fake: bool, window: Image | None = None) -> Sample:
+def _cut(mask: Mask, affine: Affine, size: int) -> Mask:
+    """The mask of a picture -> the mask of the crop that `affine` cuts from it."""
+    if np.isnan(mask).any():
+        return unknown(size)
+    grey = np.repeat((mask[:, :, None] * 255 + 0.5).astype(np.uint8), 3, axis=2)
+    return np.divide(warp(grey, affine, size).pixels[:, :, 0], 255, dtype=np.float32)
+
+
+def _sample(pixels: Image, is_fake: bool, mask: Mask, window: Image | None = None) -> Sample:
     """Of a crop, and of the pixels its spectrum describes where these are others."""
     crop = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
     vector = describe(pixels if window is None else window).vector
-    return crop, torch.from_numpy(vector), int(is_fake)
+    truth = torch.from_numpy(cells(mask).copy())
+    return Sample(crop, torch.from_numpy(vector), int(is_fake), truth)

@@ -232,8 +232,8 @@ def _validation(manifest: Path, config: Mapping[str, Any]) -> CropDataset:
 def _range_samples(dataset: CropDataset) -> Iterator[dict[str, NDArray[Any]]]:
     """Evenly spread over the pictures, and so over sources and classes: feeds of one face each."""
     places = np.linspace(0, len(dataset) - 1, min(N_RANGE_SAMPLES, len(dataset))).astype(int)
-    for crops, vectors, _ in _loader(torch.utils.data.Subset(dataset, places.tolist()), 1):
-        yield _feed(crops, vectors)
+    for batch in _loader(torch.utils.data.Subset(dataset, places.tolist()), 1):
+        yield _feed(batch.crop, batch.spectrum)
 
 
 def _loader(dataset: torch.utils.data.Dataset[Any], batch_size: int) -> Iterable[Any]:
@@ -251,11 +251,11 @@ def _validation_logits(
     `(512,)` spectrum.
     """
     logits, labels, spectra = [], [], []
-    for crops, vectors, batch in _loader(dataset, 16):
-        feed = _feed(crops, vectors)
+    for batch in _loader(dataset, 16):
+        feed = _feed(batch.crop, batch.spectrum)
         output = session.run(["logits"], feed)[0]
         logits.append(output[:, 1] - output[:, 0])
-        labels.append(batch.numpy())
+        labels.append(batch.label.numpy())
         spectra.append(feed["spectra"])
     is_fake = np.concatenate(labels).astype(bool)
     sources = np.array([row.source for row in dataset.rows])

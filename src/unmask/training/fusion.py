@@ -70,6 +70,12 @@ class FusionNetwork(nn.Module):
         """`(N, 3, S, S)` uint8 RGB and `(N, 512)` float32 -> `(N, 2)` logits."""
         return self.classify(self.pooled(crops), self.standardised(spectra))
 
+    def with_maps(self, crops: Tensor, spectra: Tensor) -> tuple[Tensor, Tensor]:
+        """The logits, and the `(N, 2048, h, w)` feature maps they were pooled from."""
+        maps = self.feature_maps(crops)
+        pooled = maps.float().mean(dim=(2, 3))
+        return self.classify(pooled, self.standardised(spectra)), maps
+
     def detect(self, crops: Tensor, spectra: Tensor) -> Detection:
         """Logits, Grad-CAM and branch ablations; the graph that is exported, dropout off.
 

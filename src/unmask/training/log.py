@@ -15,6 +15,7 @@ __all__ = ["Log", "Progress", "draw_curves"]
 Progress = Callable[[dict[str, Any]], None]
 """Called after each step and each epoch with what happened; see `metrics.jsonl`."""
 
+LOSSES = ("loss", "mask_loss")
 METRICS, CURVES, EVENTS = "metrics.jsonl", "curves.png", "tensorboard"
 
 
@@ -56,8 +57,10 @@ class Log:
 
     def step(self, **entry: Any) -> None:
         self._n_steps += 1
-        self._write({"event": "step", **entry, "loss": round(entry["loss"], 5)})
-        self._show({"train/loss": entry["loss"]})
+        losses = {name: entry[name] for name in LOSSES if name in entry}
+        rounded = {name: round(value, 5) for name, value in losses.items()}
+        self._write({"event": "step", **entry, **rounded})
+        self._show({f"train/{name}": value for name, value in losses.items()})
 
     def epoch(self, **entry: Any) -> None:
         self._write({"event": "epoch", **entry})

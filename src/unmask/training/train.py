@@ -28,7 +28,15 @@ from unmask.training.checkpoints import (
     write_checkpoint,
 )
 from unmask.training.config import Stage, TrainingConfig, restored
-from unmask.training.dataset import CropDataset, Row, Sample, TrainingDataset, loaded, read_rows
+from unmask.training.dataset import (
+    Batch,
+    CropDataset,
+    Row,
+    Sample,
+    TrainingDataset,
+    loaded,
+    read_rows,
+)
 from unmask.training.fusion import FAKE, REAL, FusionNetwork
 from unmask.training.log import Log, Progress
 from unmask.training.released import refit_batch_norm
@@ -129,6 +137,8 @@ class _StageTrainer:
         self.steps_per_epoch = stage.steps_per_epoch or dataset.steps_per_epoch
         self.total_steps = stage.epochs * self.steps_per_epoch
         groups = _parameter_groups(network, stage)
+        self.locator = _locator(network, config)
+        groups[0]["params"] += self.locator.parameters() if self.locator else []
         self.optimizer = torch.optim.AdamW(
             groups, betas=(0.9, 0.999), eps=1e-7, weight_decay=stage.weight_decay
         )
@@ -153,7 +163,7 @@ class _StageTrainer:
             self._restore(checkpoint)
         started, first = time.monotonic(), self.step
         for batch in self._batches():
-            loss = self._learn(*batch)
+            losses = self._learn(batch)
             self.step += 1
             done = self.step - first
             left_s = (time.monotonic() - started) / done * (self.total_steps - self.step)
@@ -161,7 +171,7 @@ class _StageTrainer:
                 stage=self.index + 1,
                 step=self.step,
                 total=self.total_steps,
-                loss=loss,
+                **losses,
                 left_s=round(left_s),
             )
             at_epoch = self.step % self.steps_per_epoch == 0
@@ -172,7 +182,7 @@ class _StageTrainer:
             if at_epoch and self.epochs_since_auc >= self.stage.stop_patience:
                 break
 
-    def _batches(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    def _batches(self) -> Iterator[Batch]:
         # Pairs stay together: each process sees as many genuine pictures as fakes.
         places = [p for p in range(len(self.dataset)) if p // 2 % self.world == self.rank]
         if self.step and self.epochs_since_auc >= self.stage.stop_patience:
@@ -182,7 +192,8 @@ class _StageTrainer:
         ]
         yield from loaded(self.dataset, workers=self.config.workers, batch_sampler=batches)
 
-    def _learn(self, crops: Tensor, spectra: Tensor, labels: Tensor) -> float:
+    def _learn(self, batch: Batch) -> dict[str, float]:
+        """One step; the losses it had before, by name."""
         self.network.train()
         for module in self.network.trunk.modules():
             # What is frozen keeps its statistics, also where the rest has live ones.
@@ -193,15 +204,23 @@ class _StageTrainer:
         for group, peak in zip(self.optimizer.param_groups, self.peaks, strict=True):
             group["lr"] = peak * self._rate()
         device = _device()
-        crops = crops.to(device, memory_format=torch.channels_last)
+        # The mean over processes of a loss times this is the mean over the whole batch.
+        share = self.world / len(self.dataset)
         with _autocast(self.config):
-            logits = self.network(crops, spectra.to(device))
-            loss = F.cross_entropy(logits.float(), labels.to(device), reduction="sum")
-            # The mean over processes of this is the mean over the whole batch.
-            loss = loss * (self.world / len(self.dataset))
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            message = f"the loss is {value} at step {self.step} of {STAGES[self.index]}"
+            crops = batch.crops.to(device, memory_format=torch.channels_last)
+            spectra, labels = batch.spectra.to(device), batch.labels.to(device)
+            if self.locator is None:
+                logits, located = self.network(crops, spectra), None
+            else:
+                logits, maps = self.network.with_maps(crops, spectra)
+                located = self.locator(maps).float()
+            loss = share * F.cross_entropy(logits.float(), labels, reduction="sum")
+            losses = {"loss": loss}
+            if located is not None:
+                losses["mask_loss"] = share * mask_loss(located, batch.masks.to(device))
+                loss = loss + self.config.mask_loss * losses["mask_loss"]
+        if not math.isfinite(float(loss.detach())):
+            message = f"the loss is {float(loss)} at step {self.step} of {STAGES[self.index]}"
             raise UnmaskError(f"{message}; begin a new run with a lower learning rate")
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -212,7 +231,7 @@ class _StageTrainer:
         decay = min(self.stage.average, (1 + self.step) / (10 + self.step))
         for kept, parameter in zip(self.average, self.trained, strict=bool(self.average)):
             kept.lerp_(parameter.detach(), 1 - decay)
-        return value
+        return {name: float(value.detach()) for name, value in losses.items()}
 
     def _rate(self) -> float:
         """What the learning rate is multiplied by at this step."""
@@ -261,12 +280,15 @@ class _StageTrainer:
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "average": self.average,
+            "locator": self.locator.state_dict() if self.locator else None,
             "counters": {name: getattr(self, name) for name in self.COUNTERS},
         }
         write_checkpoint(self.run / "checkpoint.pt", state)
 
     def _restore(self, checkpoint: dict[str, Any]) -> None:
         self.network.load_state_dict(checkpoint["network"])
+        if self.locator:
+            self.locator.load_state_dict(checkpoint["locator"])
         self.optimizer.load_state_dict(checkpoint["optimizer"])
         for kept, saved in zip(self.average, checkpoint["average"], strict=True):
             kept.copy_(saved)
@@ -291,6 +313,32 @@ class _Swapped:
             parameter.data, kept.data = kept.data, parameter.data
 
 
+def mask_loss(located: Tensor, masks: Tensor) -> Tensor:
+    """Cross-entropy of where a face was manipulated, summed over the pictures of a batch.
+
+    `(N, 1, h, w)` logits against `(N, m, m)` masks; of each picture the mean over its places. A
+    mask that is NaN, because nobody knows, adds nothing.
+    """
+    truth = F.adaptive_avg_pool2d(masks[:, None], located.shape[2:])
+    known = ~truth.isnan()
+    each = F.binary_cross_entropy_with_logits(located, truth.nan_to_num(), reduction="none")
+    return (each * known).mean(dim=(1, 2, 3)).sum()
+
+
+def _locator(network: FusionNetwork, config: TrainingConfig) -> nn.Conv2d | None:
+    """What asks the last feature map where the face was manipulated; serving does without it.
+
+    Like the auxiliary mask of Dang et al., On the detection of digital face manipulation, CVPR
+    2020: to say where, the trunk has to see the traces themselves, not who or what is in the
+    picture.
+    """
+    if not config.mask_loss:
+        return None
+    torch.manual_seed(config.seed)
+    locator = nn.Conv2d(network.trunk.n_features, 1, 1)
+    return locator.to(_device())
+
+
 def predict(
     network: FusionNetwork, rows: Sequence[Row], config: TrainingConfig
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -299,10 +347,10 @@ def predict(
     network.eval()
     logits, labels = [], []
     with torch.inference_mode(), _autocast(config):
-        for crops, spectra, batch_labels in batches:
-            crops = crops.to(_device(), memory_format=torch.channels_last)
-            logits.append(network(crops, spectra.to(_device())).float().cpu().numpy())
-            labels.append(batch_labels.numpy())
+        for batch in batches:
+            crops = batch.crops.to(_device(), memory_format=torch.channels_last)
+            logits.append(network(crops, batch.spectra.to(_device())).float().cpu().numpy())
+            labels.append(batch.labels.numpy())
     return np.concatenate(logits), np.concatenate(labels)
 
 
@@ -326,7 +374,7 @@ def _parameter_groups(network: FusionNetwork, stage: Stage) -> list[dict[str, An
 
 def _fit_spectrum(network: FusionNetwork, dataset: TrainingDataset) -> None:
     """The constants that standardise the spectrum: mean and deviation over training pictures."""
-    vectors = torch.stack([spectrum for _, spectrum, _ in _first(dataset, N_STATISTICS)])
+    vectors = torch.stack([sample.spectrum for sample in _first(dataset, N_STATISTICS)])
     network.spectrum_mean.copy_(vectors.mean(dim=0))
     network.spectrum_std.copy_(vectors.std(dim=0) + 1e-3)
 
@@ -342,7 +390,7 @@ def _fit_feature_mean(network: FusionNetwork, dataset: TrainingDataset) -> None:
 
 def _first_crops(dataset: TrainingDataset, count: int) -> Iterator[Tensor]:
     """The crops of the first `count` training pictures, in batches, on the device."""
-    crops = torch.stack([crop for crop, _, _ in _first(dataset, count)])
+    crops = torch.stack([sample.crop for sample in _first(dataset, count)])
     yield from (part.to(_device()) for part in crops.split(32))
 
 

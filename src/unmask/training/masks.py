@@ -1,0 +1,61 @@
+"""Where a picture was manipulated: the truth that the second loss of training asks for.
+
+A mask is `(S, S)` float32 in [0, 1], how much of each pixel is not the camera's. Of a blend it is
+known, since the blend was made here; of a fake whose original is at hand, it is where the two
+differ.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
+
+from unmask.types import Image
+
+__all__ = ["CELL_PX", "Mask", "cells", "difference", "nowhere", "unknown"]
+
+Mask = NDArray[np.float32]
+"""`(S, S)` float32 in [0, 1]: how much of each pixel is from the other picture."""
+
+CELL_PX = 32
+"""One place of the trunk's last feature map, in px of its input."""
+
+BASE, SPAN = 4.0, 8.0
+"""Grey levels: two codings of one frame differ by this much, and a swap by this much more."""
+STRANGE = 8.0
+"""Grey levels: where nine tenths of the picture differ by more, it is another frame."""
+
+
+def difference(fake: Image, original: Image) -> Mask | None:
+    """Where a `(S, S, 3)` uint8 fake differs from its original, cut alike.
+
+    In steps of a cell: what one pixel differs by is coding. None where the two differ nearly
+    everywhere: then they are not the same moment, or were framed otherwise, and tell nothing.
+    """
+    apart = np.abs(fake.astype(np.float32) - original).mean(axis=2)
+    coarse = cells(apart)
+    # A dark picture's differences are as small as its values.
+    light = float(np.clip(original.mean() / 100, 0.3, 1.0))
+    if float(np.percentile(coarse, 10)) > STRANGE * light:
+        return None
+    coarse = np.clip((coarse / light - BASE) / SPAN, 0, 1)
+    size = (fake.shape[1], fake.shape[0])
+    return np.asarray(PIL.Image.fromarray(coarse).resize(size, PIL.Image.Resampling.BILINEAR))
+
+
+def cells(mask: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The mean of each cell: `(S, S)` -> `(S / 32, S / 32)`, rounded down."""
+    size = max(1, mask.shape[1] // CELL_PX), max(1, mask.shape[0] // CELL_PX)
+    picture = PIL.Image.fromarray(np.ascontiguousarray(mask, np.float32))
+    return np.asarray(picture.resize(size, PIL.Image.Resampling.BOX))
+
+
+def nowhere(size: int) -> Mask:
+    """The mask of a genuine picture."""
+    return np.zeros((size, size), np.float32)
+
+
+def unknown(size: int) -> Mask:
+    """The mask of a fake of which nobody knows where it was manipulated."""
+    return np.full((size, size), np.nan, np.float32)
