@@ -21,7 +21,7 @@ import torch
 from unmask import media
 from unmask.alignment import crop_affine, native_window
 from unmask.detector import Detector
-from unmask.errors import DataError, ModelError, UnmaskError
+from unmask.errors import DataError, ModelError
 from unmask.network import Network
 from unmask.spectrum import NATIVE_SPECTRUM_ID, SPECTRUM_ID, describe
 from unmask.training import export as module
@@ -213,20 +213,3 @@ def test_checksums_of_other_models_stay(tmp_path):
         [hashlib.sha256(b"2").hexdigest(), "a.onnx"],
         [hashlib.sha256(b"3").hexdigest(), "b.onnx"],
     ]
-
-
-def test_a_full_disk_leaves_the_previous_model(tmp_path, monkeypatch):
-    target = tmp_path / "model.onnx"
-    target.write_bytes(b"previous")
-    write = Path.write_bytes
-
-    def full(path, data):
-        write(path, data[:2])
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(UnmaskError, match=r"model\.onnx could not be written: No space left"):
-        module._write(target, b"the next one")
-    monkeypatch.undo()
-    assert target.read_bytes() == b"previous"
-    assert list(tmp_path.iterdir()) == [target]
