@@ -18,6 +18,7 @@ import pytest
 from typer.testing import CliRunner
 
 from unmask import cli
+from unmask.cli.printing import percent
 from unmask.detector import Detector
 from unmask.types import Reason
 
@@ -44,7 +45,7 @@ def run(
     detector: Detector, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Run:
     """The program in this process, with the weights that are loaded already."""
-    monkeypatch.setattr(cli, "_detector", lambda: detector)
+    monkeypatch.setattr(Detector, "from_settings", lambda _: detector)
 
     def run(*arguments: object) -> Result:
         monkeypatch.setattr("sys.argv", ["unmask", *map(str, arguments)])
@@ -345,11 +346,11 @@ def test_a_name_in_no_encoding_does_not_stop_the_rest(tmp_path: Path) -> None:
     [(0.0, "0.1%"), (1.0, "99.9%"), (0.99999, "99.9%"), (0.5, "50.0%"), (0.123, "12.3%")],
 )
 def test_f13_no_probability_is_shown_as_certain(p_fake: float, shown: str) -> None:
-    assert cli._score(p_fake).strip() == shown
+    assert percent(p_fake).strip() == shown
 
 
 def test_f13_what_was_not_scored_shows_no_figure() -> None:
-    assert not any(character.isdigit() for character in cli._score(None))
+    assert not any(character.isdigit() for character in percent(None))
 
 
 # --- info ---
@@ -405,9 +406,8 @@ def test_a_setting_that_does_not_fit_is_status_2_and_named() -> None:
 def test_help_names_every_command_and_its_statuses() -> None:
     runner = CliRunner()
     help_ = runner.invoke(cli.app, ["--help"]).output
-    names = [command.name or command.callback.__name__ for command in cli.app.registered_commands]
-    assert {"detect", "serve", "info", "train", "export", "evaluate"} <= set(names)
-    assert all(name in help_ for name in names)
+    assert {"detect", "serve", "info", "train", "export", "evaluate"} <= set(cli.COMMANDS)
+    assert all(name in help_ for name in cli.COMMANDS)
     assert "0 all analysed, 3 some not, 2 wrong usage, 1 failed" in " ".join(
         runner.invoke(cli.app, ["detect", "--help"]).output.split()
     )

@@ -437,7 +437,7 @@ def test_library_command_line_and_server_give_one_score(
 
     path = EXAMPLES / name
     library = detector.image(path).p_fake
-    monkeypatch.setattr(cli, "_detector", lambda: detector)
+    monkeypatch.setattr(Detector, "from_settings", lambda _: detector)
     monkeypatch.setattr("sys.argv", ["unmask", "detect", "--json", str(path)])
     with pytest.raises(SystemExit) as status:
         cli.main()

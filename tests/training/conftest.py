@@ -6,6 +6,7 @@ A genuine picture is as it was drawn; a fake has a blurred patch of itself paste
 from __future__ import annotations
 
 import csv
+import dataclasses
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -141,6 +142,38 @@ def tiny():
     from unmask.training.config import load_config
 
     return lambda *overrides: load_config(None, (*TINY, *overrides))
+
+
+@pytest.fixture(scope="session")
+def outspoken():
+    """Makes a network of random weights whose answers differ, as those of a new one hardly do."""
+    import torch
+
+    from unmask.training.fusion import FusionNetwork
+
+    def make(seed, **options):
+        torch.manual_seed(seed)
+        network = FusionNetwork(**options).eval()
+        for layer in network.head():
+            layer.weight.data *= 3
+        network.feature_mean.uniform_(0, 0.1)
+        return network
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def write_best(tiny):
+    """Writes a network as the best.pt of a tiny run with further overrides, and says where."""
+    import torch
+
+    def write(network, folder, *overrides):
+        path = folder / "best.pt"
+        config = dataclasses.asdict(tiny(*overrides))
+        torch.save({"network": network.state_dict(), "config": config}, path)
+        return path
+
+    return write
 
 
 @pytest.fixture(scope="session")

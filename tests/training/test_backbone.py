@@ -56,12 +56,11 @@ def test_without_timm_the_extra_is_named(monkeypatch):
 @pytest.mark.parametrize(
     ("name", "n_features", "part"), [("resnet18", 512, "layer4"), ("vgg11", 512, "features_16")]
 )
-def test_a_network_of_timm_is_a_trunk_with_exact_grad_cam(name, n_features, part, cam_by_autograd):
-    torch.manual_seed(4)
-    network = FusionNetwork(backbone=f"timm:{name}").eval()
+def test_a_network_of_timm_is_a_trunk_with_exact_grad_cam(
+    name, n_features, part, outspoken, cam_by_autograd
+):
+    network = outspoken(4, backbone=f"timm:{name}")
     assert network.fc1.in_features == n_features + 512
-    for layer in network.head():
-        layer.weight.data *= 3
     crops = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)
     spectra = torch.randn(2, 512)
     expected, logits = cam_by_autograd(network, crops, spectra)

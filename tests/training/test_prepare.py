@@ -223,7 +223,7 @@ def test_a_full_disk_ends_in_one_line_and_nothing_half_written(folder, tmp_path,
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(PIL.Image.Image, "save", full)
-    with pytest.raises(UnmaskError, match=r"No space left on device.*start again to go on"):
+    with pytest.raises(UnmaskError, match=r"No space left on device.*start again"):
         prepare(folder, tmp_path / "out")
     assert list((tmp_path / "out" / "faces").iterdir()) == []
     assert not (tmp_path / "out" / "manifest.csv").exists()

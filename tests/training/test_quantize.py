@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -11,25 +10,18 @@ import pytest
 pytest.importorskip("torch", reason="training needs torch: pip install 'unmask[train]'")
 
 import onnxruntime
-import torch
 from onnx import numpy_helper
 
 from unmask.detector import Detector
 from unmask.training.export import export, to_onnx
-from unmask.training.fusion import FusionNetwork
 from unmask.training.quantize import quantize
 
 ASTRONAUT = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
 
 
 @pytest.fixture(scope="module")
-def network():
-    torch.manual_seed(3)
-    network = FusionNetwork().eval()
-    for layer in network.head():
-        layer.weight.data *= 3  # a new network says next to nothing
-    network.feature_mean.uniform_(0, 0.1)
-    return network
+def network(outspoken):
+    return outspoken(3)
 
 
 @pytest.fixture(scope="module")
@@ -98,10 +90,8 @@ def test_it_takes_less_space(models):
     assert small < 0.7 * large
 
 
-def test_the_export_is_a_model_of_its_own(network, manifest, tiny, tmp_path):
-    best, target = tmp_path / "best.pt", tmp_path / "drawn-int8.onnx"
-    state = {"network": network.state_dict(), "config": dataclasses.asdict(tiny())}
-    torch.save(state, best)
+def test_the_export_is_a_model_of_its_own(network, manifest, write_best, tmp_path):
+    best, target = write_best(network, tmp_path), tmp_path / "drawn-int8.onnx"
     export(best, manifest, target, golden=[ASTRONAUT], documentation={}, precision="int8")
     # Found beside the other, which need not be there, and proves itself on its golden sample.
     detector = Detector(tmp_path / "drawn.onnx", precision="int8")

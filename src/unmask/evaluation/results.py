@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NotRequired, TypedDict, cast
 
 from unmask.errors import DataError
+from unmask.files import replacing
 
 __all__ = [
     "FORMAT",
@@ -203,7 +204,7 @@ def write_results(path: Path, results: Results) -> None:
     """Write JSON that every parser reads: a figure that is not defined is null, never NaN.
 
     Raises:
-        DataError: the file cannot be written.
+        UnmaskError: the file cannot be written.
     """
     write_text(path, json.dumps(results, indent=1, allow_nan=False) + "\n")
 
@@ -225,18 +226,13 @@ def read_results(path: Path) -> Results:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a whole file or none: a full disk leaves the old one as it was.
+    """Write a whole file or none.
 
     Raises:
-        DataError: the folder does not exist or may not be written.
+        UnmaskError: the folder does not exist, may not be written, or is full.
     """
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise DataError(f"{path}: cannot be written: {error}") from error
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def _commit(folder: Path) -> str | None:

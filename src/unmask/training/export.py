@@ -30,8 +30,9 @@ from unmask.calibration import (
     threshold_at_false_alarms,
     threshold_at_misses,
 )
-from unmask.errors import DataError, ModelError, UnmaskError
+from unmask.errors import DataError, ModelError
 from unmask.faces import FaceDetector
+from unmask.files import replacing
 from unmask.network import CARD_KEY, CHECKSUMS
 from unmask.spectrum import NATIVE_SPECTRUM_ID, SPECTRUM_ID, describe, radial_bands
 from unmask.training.config import restored
@@ -126,7 +127,8 @@ def export(
     helper.set_model_props(model, {CARD_KEY: json.dumps(card, default=str)})
     data = model.SerializeToString()
     target.parent.mkdir(parents=True, exist_ok=True)
-    _write(target, data)
+    with replacing(target) as temporary:
+        temporary.write_bytes(data)
     _write_checksum(target, data)
     return card
 
@@ -328,21 +330,11 @@ def _golden(
     }
 
 
-def _write(target: Path, data: bytes) -> None:
-    """Write whole or not at all."""
-    temporary = target.with_suffix(".part")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(target)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise UnmaskError(f"{target} could not be written: {error.strerror}") from error
-
-
 def _write_checksum(target: Path, data: bytes) -> None:
     sums = target.parent / CHECKSUMS
     lines = sums.read_text().splitlines() if sums.exists() else []
     lines = [line for line in lines if line.split()[1:] != [target.name]]
     lines.append(f"{hashlib.sha256(data).hexdigest()}  {target.name}")
     lines.sort(key=lambda line: line.split()[1])
-    _write(sums, "".join(f"{line}\n" for line in lines).encode())
+    with replacing(sums) as temporary:
+        temporary.write_bytes("".join(f"{line}\n" for line in lines).encode())

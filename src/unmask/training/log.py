@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from unmask.errors import DataError, MissingExtraError, UnmaskError
+from unmask.files import replacing
 
 __all__ = ["Log", "Progress", "draw_curves"]
 
@@ -44,7 +45,8 @@ class Log:
         else:
             last = checkpoint["stage"] + 1, checkpoint["counters"]["step"]
             lines = [line for line in lines if _is_before(line, last)]
-        self._path.write_text("".join(f"{line}\n" for line in lines))
+        with replacing(self._path) as temporary:
+            temporary.write_text("".join(f"{line}\n" for line in lines))
         self._n_steps = sum(json.loads(line)["event"] == "step" for line in lines)
         self._board = _tensorboard(run / EVENTS, self._n_steps)
 
@@ -136,14 +138,8 @@ def draw_curves(run: Path) -> Path:
         axes.grid(color="#dddddd")
         axes.legend()
     target = run / CURVES
-    temporary = target.with_suffix(".part")
-    try:
+    with replacing(target) as temporary:
         figure.savefig(temporary, format="png", dpi=120)
-        temporary.replace(target)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        message = f"{target} could not be written ({error.strerror})"
-        raise UnmaskError(f"{message}; free some space and start again") from error
     return target
 
 

@@ -15,7 +15,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import lru_cache, partial
 from multiprocessing import get_context
@@ -30,6 +29,7 @@ from unmask.alignment import crop_affine
 from unmask.detector import kind_of
 from unmask.errors import ConfigurationError, DataError, InputError, UnmaskError
 from unmask.faces import FaceDetector
+from unmask.files import replacing
 from unmask.training.leakage import Leak, near_duplicates, perceptual_hash, shared_between_splits
 from unmask.training.sources import Source, read_sources
 from unmask.types import FACTS, Box, Face, Image
@@ -289,7 +289,7 @@ def _detector() -> FaceDetector:
 def _write_picture(image: Image, path: Path) -> None:
     """As PNG: a second lossy compression would tell cut-outs from pictures taken as they are."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _replacing(path) as temporary:
+    with replacing(path) as temporary:
         PIL.Image.fromarray(image).save(temporary, "PNG")
 
 
@@ -312,7 +312,7 @@ class _Journal:
                 self.outcomes[outcome.file] = outcome
         # Written anew: a line that was cut short must not be continued.
         lines = [options, *(outcome._asdict() for outcome in self.outcomes.values())]
-        with _replacing(path) as temporary:
+        with replacing(path) as temporary:
             temporary.write_text("".join(json.dumps(line) + "\n" for line in lines))
         self._file = path.open("a")
 
@@ -368,20 +368,7 @@ def _manifest_row(row: Source, picture: FacePicture) -> list[str]:
 
 
 def _write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write whole or not at all."""
-    with _replacing(path) as temporary, temporary.open("w", newline="") as file:
+    with replacing(path) as temporary, temporary.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(header)
         writer.writerows(rows)
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    temporary = path.with_suffix(".part")
-    try:
-        yield temporary
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        message = f"{path} could not be written ({error.strerror or error})"
-        raise UnmaskError(f"{message}; free some space and start again to go on") from error

@@ -1,0 +1,59 @@
+"""The command line: `COMMANDS` says which command is where, `main` runs one.
+
+Each command imports what it needs, so that `detect` starts quickly.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import typer
+
+from unmask.cli.card import info
+from unmask.cli.detection import detect
+from unmask.cli.evaluation import evaluate
+from unmask.cli.serving import serve, worker
+from unmask.cli.terminal import FAILED, WRONG_USAGE, err
+from unmask.cli.training import curves, export, import_, prepare, train
+from unmask.errors import ConfigurationError, DataError, UnmaskError
+
+__all__ = ["COMMANDS", "app", "main"]
+
+app = typer.Typer(
+    help="Says, per face, whether a photo was manipulated, how sure it is, and what it could not "
+    "judge.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+COMMANDS = {
+    "detect": detect,
+    "serve": serve,
+    "worker": worker,
+    "info": info,
+    "prepare": prepare,
+    "train": train,
+    "curves": curves,
+    "import": import_,
+    "export": export,
+    "evaluate": evaluate,
+}
+for name, command in COMMANDS.items():
+    app.command(name)(command)
+
+
+def main() -> None:
+    """Run a command; an error of Unmask is one line and a status, never a stack trace."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a file's name may be in no encoding at all
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        app()
+    except (ConfigurationError, DataError) as error:
+        err.print(f"unmask: {error}", markup=False, soft_wrap=True)
+        sys.exit(WRONG_USAGE)
+    except (UnmaskError, OSError) as error:  # a full disk, a folder that may not be written
+        err.print(f"unmask: {error}", markup=False, soft_wrap=True)
+        sys.exit(FAILED)

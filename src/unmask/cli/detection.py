@@ -1,0 +1,193 @@
+"""`unmask detect`: from files to verdicts, and the pictures that show them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from unmask.cli.printing import print_report
+from unmask.cli.terminal import ALL_ANALYSED, SOME_NOT_ANALYSED, progress_bar, showing
+from unmask.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from unmask.detector import Detector
+    from unmask.types import Heatmap, Image, ImageReport, VideoReport
+
+__all__ = ["detect", "is_video", "load_detector"]
+
+PICTURES = {
+    *(".jpg", ".jpeg", ".png", ".webp", ".avif", ".heic", ".heif"),
+    *(".gif", ".bmp", ".tif", ".tiff"),
+}
+VIDEOS = {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm"}
+"""Endings that are taken from a folder; a file that is named is taken whatever its ending."""
+
+METHODS = ("scan", "majority", "average", "weighted")
+
+
+def detect(
+    paths: Annotated[list[Path], typer.Argument(help="pictures, videos, and folders of them")],
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,
+    heatmap_dir: Annotated[
+        Path | None, typer.Option(help="write each picture with its heat maps here, as JPEG")
+    ] = None,
+    colormap: Annotated[str, typer.Option(help="of the heat maps: jet or viridis")] = "jet",
+    max_frames: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="of a video: over its whole length, and up to 24 more round suspicious moments",
+        ),
+    ] = 30,
+    every: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="of a video: from its start, one frame in so many, and no more than --max-frames",
+        ),
+    ] = None,
+    method: Annotated[
+        str, typer.Option(help="to judge a person in a video: " + ", ".join(METHODS))
+    ] = "scan",
+    render: Annotated[
+        Path | None, typer.Option(help="write the one video with its verdicts drawn in, as MP4")
+    ] = None,
+    contact_sheet: Annotated[
+        Path | None, typer.Option(help="write the most telling faces of the one video, as JPEG")
+    ] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="fp32, or int8: faster; default: UNMASK_PRECISION or fp32")
+    ] = None,
+) -> None:
+    """Judge pictures and videos.
+
+    Exit status: 0 all analysed, 3 some not, 2 wrong usage, 1 failed.
+    """
+    if colormap not in ("jet", "viridis"):
+        raise ConfigurationError(f"--colormap {colormap}: expected jet or viridis")
+    if precision not in (None, "fp32", "int8"):
+        raise ConfigurationError(f"--precision {precision}: expected fp32 or int8")
+    files = list(_expand(paths))
+    if not files:
+        raise ConfigurationError("no picture or video in " + ", ".join(map(str, paths)))
+    if method not in METHODS:
+        raise ConfigurationError(f"--method {method}: expected {', '.join(METHODS)}")
+    if (render or contact_sheet) and not (len(files) == 1 and is_video(files[0])):
+        raise ConfigurationError("--render and --contact-sheet take one video")
+    if heatmap_dir is not None:
+        try:
+            heatmap_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            message = f"--heatmap-dir {heatmap_dir}: {error.strerror}; expected a folder"
+            raise ConfigurationError(message) from error
+    from unmask.report import to_dict
+    from unmask.types import VideoReport
+
+    detector = load_detector(**({"precision": precision} if precision else {}))
+    complete = True
+    reports = _reports(
+        detector,
+        files,
+        heatmaps=heatmap_dir is not None,
+        options={"max_frames": max_frames, "every": every, "method": method},
+    )
+    for number, (path, report) in enumerate(zip(files, reports, strict=True)):
+        complete &= report.verdict != "not_analysed"
+        if as_json:
+            print(json.dumps(to_dict(report)), flush=True)  # noqa: T201 (the command's result)
+        else:
+            print_report(report)
+        if isinstance(report, VideoReport):
+            _draw(path, report, render, contact_sheet)
+            continue
+        maps = [face.heatmap for face in report.faces if face.heatmap is not None]
+        if heatmap_dir is not None and maps:
+            # The number keeps apart files of the same name from different folders.
+            target = heatmap_dir / f"{number:04d}-{path.stem}.jpg"
+            _write_overlay(detector.read(path).pixels, maps, target, colormap)
+    raise typer.Exit(ALL_ANALYSED if complete else SOME_NOT_ANALYSED)
+
+
+def _reports(
+    detector: Detector, files: Iterable[Path], *, heatmaps: bool, options: dict[str, Any]
+) -> Iterator[ImageReport | VideoReport]:
+    """One report a file, in order; a file that cannot be read has one too."""
+    from unmask.errors import InputError
+    from unmask.timeline import refusal
+
+    for are_videos, group in groupby(files, key=is_video):
+        if not are_videos:
+            yield from detector.images(group, heatmaps=heatmaps)
+            continue
+        for path in group:
+            try:
+                with progress_bar(transient=True) as bar:
+                    report = detector.video(path, progress=showing(bar, path.name), **options)
+            except InputError as error:
+                report = refusal(str(path), error, detector.identity)
+            yield report
+
+
+def load_detector(**settings: object) -> Detector:
+    """The detector of the environment's settings, with these instead of some."""
+    from unmask.detector import Detector
+    from unmask.settings import load_settings
+
+    return Detector.from_settings(load_settings(**settings))
+
+
+def _expand(paths: Iterable[Path]) -> Iterator[Path]:
+    """Files as they are named; of a folder, every picture and video below it, by name."""
+    for path in paths:
+        if path.is_dir():
+            yield from sorted(p for p in path.rglob("*") if _is_wanted(p))
+        else:
+            yield path
+
+
+def _is_wanted(path: Path) -> bool:
+    return path.suffix.lower() in PICTURES | VIDEOS and not path.is_dir()
+
+
+def is_video(path: Path) -> bool:
+    """By its content; where that is nothing we read, the name says as what to refuse it."""
+    from unmask.detector import kind_of
+
+    try:
+        with path.open("rb") as file:
+            kind = kind_of(file)
+    except (OSError, ValueError):
+        kind = None
+    return path.suffix.lower() in VIDEOS if kind is None else kind == "video"
+
+
+def _draw(path: Path, report: VideoReport, render: Path | None, sheet: Path | None) -> None:
+    if report.sha256 is None or not (render or sheet):
+        return
+    import PIL.Image
+
+    from unmask import render as drawing
+
+    try:
+        if sheet is not None:
+            PIL.Image.fromarray(drawing.contact_sheet(path, report)).save(sheet, "JPEG", quality=92)
+        if render is not None:
+            with progress_bar(transient=True) as bar:
+                drawing.render(path, report, render, progress=showing(bar, render.name))
+    except OSError as error:
+        message = f"cannot write {error.filename or render or sheet}: {error.strerror}"
+        raise ConfigurationError(message) from error
+
+
+def _write_overlay(image: Image, maps: list[Heatmap], target: Path, colormap: Any) -> None:
+    import PIL.Image
+
+    from unmask.heatmap import overlay
+
+    shown = overlay(image, maps, colormap=colormap)
+    PIL.Image.fromarray(shown).save(target, quality=92)

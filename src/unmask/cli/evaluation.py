@@ -1,0 +1,140 @@
+"""`unmask evaluate`: how often the model is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from unmask.cli.detection import is_video, load_detector
+from unmask.cli.terminal import out, progress_bar
+from unmask.errors import ConfigurationError, DataError
+
+if TYPE_CHECKING:
+    from unmask.detector import Detector
+    from unmask.evaluation import Manifest, Scorer
+    from unmask.types import Image
+
+__all__ = ["evaluate"]
+
+T = TypeVar("T")
+
+
+def evaluate(
+    manifest: Annotated[Path, typer.Argument(help="CSV: path,label[,method,identity,video,…]")],
+    faces: Annotated[
+        str, typer.Option(help="detect: find the faces; whole: each picture is a face crop")
+    ] = "detect",
+    split: Annotated[str | None, typer.Option(help="only rows of this split")] = None,
+    source: Annotated[str | None, typer.Option(help="only rows of this source")] = None,
+    scores: Annotated[Path | None, typer.Option(help="write a score per row here, as CSV")] = None,
+    outcomes: Annotated[
+        Path | None, typer.Option("--from-scores", help="measure this score CSV, run no model")
+    ] = None,
+    results: Annotated[Path | None, typer.Option("--out", help="write the results, JSON")] = None,
+    plots: Annotated[Path | None, typer.Option(help="folder for the plots")] = None,
+    other: Annotated[Path | None, typer.Option("--compare", help="another score CSV")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="of the results; default: the manifest's")
+    ] = None,
+    degrade: Annotated[
+        str, typer.Option(help="also score degraded pictures: names, comma-separated, or all")
+    ] = "",
+    splice: Annotated[
+        bool, typer.Option("--splice", help="also look for a fifth of fake in the genuine videos")
+    ] = False,
+) -> None:
+    """Measure the model on labelled pictures, or on labelled videos."""
+    from unmask import evaluation
+    from unmask.evaluation.tables import TABLES
+
+    if faces not in ("detect", "whole"):
+        raise ConfigurationError(f"--faces {faces}: expected detect or whole")
+    wanted = {name: value for name, value in (("split", split), ("source", source)) if value}
+    read = evaluation.read_manifest(manifest).where(**wanted)
+    degradations = tuple(filter(None, degrade.split(",")))
+    if degrade == "all":
+        degradations = tuple(evaluation.DEGRADATIONS)
+    given = evaluation.read_scores(outcomes, read) if outcomes else ()
+    detector = None if outcomes else load_detector()
+    are_videos = detector is not None and _are_videos(read)
+    if are_videos and (degradations or faces == "whole"):
+        raise ConfigurationError("--degrade and --faces whole are for pictures, not for videos")
+    if splice and not are_videos:
+        raise ConfigurationError("--splice needs videos, and a model to judge them")
+    with progress_bar() as bar:
+
+        def track(things: Iterable[T], what: str, total: int) -> Iterator[T]:
+            yield from bar.track(things, total=total, description=what)
+
+        measured = evaluation.measure(
+            read,
+            given if detector is None else _scorer(detector, "videos" if are_videos else faces),
+            name=name or manifest.stem,
+            model=detector.identity if detector else None,
+            settings={"faces": faces, **({"files": "videos"} if are_videos else {}), **wanted},
+            judge=detector.video if detector and splice else None,
+            read=(lambda path: detector.read(path).pixels) if detector else None,
+            degradations=degradations,
+            other=evaluation.read_scores(other, read) if other else None,
+            scores=scores,
+            out=results,
+            plots=plots,
+            track=track,
+        )
+    out.print(TABLES["summary"](measured), markup=False)
+    if are_videos:
+        out.print(f"\n{TABLES['videos'](measured)}", markup=False)
+    if splice:
+        out.print(f"\n{TABLES['splices'](measured)}", markup=False)
+
+
+def _are_videos(manifest: Manifest) -> bool:
+    """Whether the files of a manifest are videos, by their content.
+
+    Raises:
+        DataError: some are and some are not.
+    """
+    manifest.require_files()
+    n_videos = sum(is_video(manifest.file(row)) for row in manifest.rows)
+    if 0 < n_videos < len(manifest):
+        message = f"{n_videos} of {len(manifest)} files are videos, the others pictures"
+        raise DataError(f"{message}; measure them apart, with --split or --source")
+    return n_videos > 0
+
+
+def _scorer(detector: Detector, faces: str) -> Scorer:
+    """What an evaluation scores with: the whole detector, or the network on given crops."""
+    from unmask.alignment import whole
+    from unmask.errors import InputError
+    from unmask.evaluation import Outcome, scorer_of_crops
+    from unmask.timeline import refusal
+
+    if faces == "detect":
+        return lambda sources: map(Outcome.of, detector.images(sources))
+    if faces == "videos":
+
+        def judge(source: Path | Image) -> Outcome:
+            assert isinstance(source, Path)  # only pictures are degraded
+            try:
+                return Outcome.of(detector.video(source))
+            except InputError as error:
+                return Outcome.of(refusal(str(source), error, detector.identity))
+
+        return lambda sources: map(judge, sources)
+
+    def read(path: Path) -> Image:
+        image = detector.read(path).pixels
+        if detector.sees_native_pixels:
+            return image
+        return whole(image, size=detector.card.input_size).pixels
+
+    def predict(crops: list[Image]) -> list[Outcome]:
+        return [
+            Outcome(prediction.p_fake, verdict=detector.decide(prediction))
+            for prediction in detector.crops(crops)
+        ]
+
+    return scorer_of_crops(read, predict)

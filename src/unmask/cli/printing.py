@@ -1,0 +1,64 @@
+"""A report as the lines of a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from unmask.cli.terminal import out
+
+if TYPE_CHECKING:
+    from unmask.types import ImageReport, VideoReport
+
+__all__ = ["percent", "print_report"]
+
+COLOURS = {
+    "likely_fake": "bold red",
+    "likely_real": "green",
+    "inconclusive": "yellow",
+    "not_analysed": "dim",
+}
+
+
+def print_report(report: ImageReport | VideoReport) -> None:
+    """One line a file, and a line for each face or person where there are several."""
+    from unmask.types import VideoReport
+
+    colour = COLOURS[report.verdict]
+    out.print(f"[{colour}]{report.verdict:<12}[/]  {percent(report.p_fake)}  ", end="")
+    out.print(str(report.path), markup=False, end="")
+    out.print(f"  ({_why(report)})" if _why(report) else "", markup=False)
+    if isinstance(report, VideoReport):
+        _print_people(report)
+    elif len(report.faces) > 1:
+        for i, face in enumerate(report.faces):
+            box = face.face.box
+            score = percent(face.prediction.p_fake if face.prediction else None)
+            place = f"{box.width:.0f}x{box.height:.0f} px at {box.x1:.0f},{box.y1:.0f}"
+            reason = f"  ({face.reason})" if face.reason else ""
+            colour = COLOURS[face.verdict]
+            out.print(f"    face {i}: [{colour}]{face.verdict:<12}[/]  {score}  {place}{reason}")
+
+
+def _print_people(report: VideoReport) -> None:
+    for number, track in enumerate(report.tracks):
+        colour = COLOURS[track.verdict]
+        when = f"{track.start_s:.1f} to {track.end_s:.1f} s, {track.n_scored} frames"
+        share = "" if track.vote_share is None else f", {track.vote_share:.0%} of the votes FAKE"
+        reason = f"  ({track.reason})" if track.reason else ""
+        line = f"[{colour}]{track.verdict:<12}[/]  {percent(track.p_fake)}  {when}{share}{reason}"
+        out.print(f"    person {number}: {line}")
+        for interval in track.intervals:
+            span = f"{interval.start_s:.1f} to {interval.end_s:.1f} s"
+            out.print(f"        suspicious: {span}  {percent(interval.p_fake)}")
+    if report.coverage is not None:
+        seen = f"{report.coverage.scored} of {report.coverage.sampled} frames scored"
+        out.print(f"    {seen}, {report.coverage.analysed_share:.0%} of the length analysed")
+
+
+def percent(p_fake: float | None) -> str:
+    """A probability as percent; never 0 or 100, which no measurement can claim."""
+    return "   —  " if p_fake is None else f"{min(max(p_fake, 0.001), 0.999):6.1%}"
+
+
+def _why(report: ImageReport | VideoReport) -> str:
+    return report.detail or (str(report.reason) if report.reason else "")

@@ -1,0 +1,31 @@
+"""`unmask serve` and `unmask worker`: the page, the API and their jobs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from unmask.cli.terminal import err
+
+__all__ = ["serve", "worker"]
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="port to listen on")] = 5000,
+) -> None:
+    """Serve the page and the REST API."""
+    from unmask.server import serve as run
+
+    shown = f"[{host}]" if ":" in host else host
+    err.print(f"Unmask is at http://{shown}:{port}  (stop with Ctrl-C)", markup=False)
+    run(host, port)
+
+
+def worker() -> None:
+    """Work on the jobs of a server, from UNMASK_QUEUE_URL or its store, until stopped."""
+    from unmask.server import run_workers
+
+    err.print("Unmask works on jobs  (stop with Ctrl-C)", markup=False)
+    run_workers()

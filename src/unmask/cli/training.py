@@ -1,0 +1,176 @@
+"""From labelled pictures to a model: `unmask prepare`, `train`, `curves`, `import`, `export`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from unmask.cli.terminal import out, progress_bar
+from unmask.errors import ConfigurationError, MissingExtraError
+
+__all__ = ["curves", "export", "import_", "prepare", "train"]
+
+
+def prepare(
+    source: Annotated[
+        Path,
+        typer.Argument(help="a folder with {train,val,test}/{real,fake}, or a CSV: path,label,…"),
+    ],
+    target: Annotated[Path, typer.Argument(help="folder for manifest.csv and the face pictures")],
+    faces: Annotated[
+        str, typer.Option(help="detect: find the faces; whole: each picture is a face crop")
+    ] = "detect",
+    allow_leakage: Annotated[
+        bool, typer.Option("--allow-leakage", help="go on although splits share people or pictures")
+    ] = False,
+    frames: Annotated[int, typer.Option(min=1, help="pictures taken of each video")] = 8,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="processes; default: one for each processor")
+    ] = None,
+) -> None:
+    """Find the faces of labelled photos and videos, for training; a stopped run goes on."""
+    import os
+
+    from unmask.training.prepare import prepare as run
+
+    if faces not in ("detect", "whole"):
+        raise ConfigurationError(f"--faces {faces}: expected detect or whole")
+    with progress_bar() as bar:
+        task = bar.add_task("preparing")
+        done = run(
+            source,
+            target,
+            faces=faces,  # type: ignore[arg-type]
+            frames=frames,
+            allow_leakage=allow_leakage,
+            workers=workers or os.cpu_count() or 1,
+            progress=lambda count, total: bar.update(task, completed=count, total=total),
+        )
+    out.print(f"{done.manifest}: {done.n_pictures} pictures", markup=False)
+    if done.left_out:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in done.left_out.items())
+        out.print(f"left out: {reasons}; see {target / 'left-out.csv'}", markup=False)
+    if done.leaks:
+        out.print(
+            f"{len(done.leaks)} leaks between splits, see {target / 'leakage.csv'}", markup=False
+        )
+
+
+def train(
+    manifest: Annotated[Path, typer.Argument(help="a manifest made by unmask prepare")],
+    run: Annotated[Path, typer.Argument(help="folder of this run; an unfinished one is resumed")],
+    config: Annotated[Path | None, typer.Option(help="a TOML file over the defaults")] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", help="one value: stage1.epochs=2")
+    ] = None,
+    start: Annotated[
+        Path | None, typer.Option(help="ImageNet trunk (.safetensors) or a best.pt to go on from")
+    ] = None,
+) -> None:
+    """Train both stages."""
+    with _training_extra():
+        from unmask.training.config import load_config
+        from unmask.training.train import train as run_training
+
+    resolved = load_config(config, tuple(overrides or ()))
+    with progress_bar() as bar:
+        tasks: dict[int, Any] = {}
+
+        def show(entry: dict[str, Any]) -> None:
+            stage = entry["stage"]
+            if entry["event"] == "epoch":
+                line = f"stage {stage} epoch {entry['epoch']}: val AUC {entry['val_auc']:.4f}"
+                bar.console.print(f"{line}, loss {entry['val_loss']:.4f}")
+                return
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(f"stage {stage}", total=entry["total"])
+            bar.update(tasks[stage], completed=entry["step"])
+
+        best = run_training(resolved, manifest, run, start=start, progress=show)
+    out.print(f"best weights: {best}")
+
+
+def curves(
+    run: Annotated[Path, typer.Argument(help="folder of a run, also one that is not finished")],
+) -> None:
+    """Draw the learning curves of a run."""
+    from unmask.training.log import draw_curves
+
+    out.print(f"learning curves: {draw_curves(run)}", markup=False)
+
+
+def import_(
+    weights: Annotated[Path, typer.Argument(help="state_dict of an Xception, .pt or .safetensors")],
+    target: Annotated[Path, typer.Argument(help="the .pt file to write, for unmask export")],
+    name: Annotated[str, typer.Option(help="of the model, for its card")] = "imported-xception",
+    input_size: Annotated[
+        int,
+        typer.Option(min=64, help="px: 299 in FaceForensics++, 256 in DeepfakeBench"),
+    ] = 299,
+    crop_margin: Annotated[float, typer.Option(help="of its face crops")] = 1.3,
+    fake_class: Annotated[int, typer.Option(help="number of its output for fakes")] = 1,
+) -> None:
+    """Take over an Xception of FaceForensics++, DeepfakeBench or timm, for unmask export."""
+    with _training_extra():
+        from unmask.training.foreign import import_xception
+
+    config = import_xception(
+        weights,
+        target,
+        name=name,
+        input_size=input_size,
+        crop_margin=crop_margin,
+        fake_class=fake_class,
+    )
+    out.print(f"{target}: {config.imported}", markup=False)
+
+
+def export(
+    best: Annotated[Path, typer.Argument(help="best.pt of a run")],
+    manifest: Annotated[Path, typer.Argument(help="its manifest; split val calibrates the model")],
+    target: Annotated[Path, typer.Argument(help="the .onnx file to write")],
+    documentation: Annotated[Path, typer.Option(help="TOML file of the card's documentation")],
+    golden: Annotated[
+        list[Path], typer.Option(help="a picture of one face the model must always score alike")
+    ],
+    precision: Annotated[
+        str, typer.Option(help="fp32, or int8: faster; to be named like the other, with -int8")
+    ] = "fp32",
+) -> None:
+    """Write a calibrated ONNX file with its model card."""
+    if precision not in ("fp32", "int8"):
+        raise ConfigurationError(f"--precision {precision}: expected fp32 or int8")
+    with _training_extra():
+        from unmask.training.export import export as run
+
+    card = run(
+        best,
+        manifest,
+        target,
+        golden=golden,
+        documentation=_read_toml(documentation),
+        precision=precision,  # type: ignore[arg-type]
+    )
+    out.print(f"{target}: {card['calibration']['method']}, thresholds {card['thresholds']}")
+
+
+@contextmanager
+def _training_extra() -> Iterator[None]:
+    """What cannot be imported without the extra `train` says how to install it."""
+    try:
+        yield
+    except ImportError as error:
+        raise MissingExtraError("Training", "train") from error
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"{path} cannot be read as TOML: {error}") from error

@@ -1,0 +1,58 @@
+"""A file is there whole, or as it was before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from unmask.errors import UnmaskError
+from unmask.files import replacing
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "kept.json"
+    path.write_text("before")
+    return path
+
+
+def test_what_is_written_takes_the_place_of_what_was_there(path: Path) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text("after")
+        assert path.read_text() == "before"
+    assert path.read_text() == "after"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def cut_short(path: Path, error: BaseException) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text("ha")
+        raise error
+
+
+def test_a_full_disk_leaves_what_was_there_and_nothing_else(path: Path) -> None:
+    message = r"kept\.json could not be written \(No space left on device\); what was there is un"
+    with pytest.raises(UnmaskError, match=message):
+        cut_short(path, OSError(28, "No space left on device"))
+    assert path.read_text() == "before"
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("of a library")])
+def test_whatever_else_ends_it_is_passed_on_and_leaves_nothing(
+    path: Path, error: BaseException
+) -> None:
+    with pytest.raises(type(error)):
+        cut_short(path, error)
+    assert path.read_text() == "before"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with (
+        pytest.raises(UnmaskError, match=r"x\.json could not be written \(No such file"),
+        replacing(tmp_path / "absent" / "x.json") as temporary,
+    ):
+        temporary.write_text("{}")
+    assert not list(tmp_path.iterdir())
