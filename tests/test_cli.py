@@ -313,6 +313,22 @@ def test_videos_are_measured_as_they_are_judged(
     assert "--splice needs videos" in run("evaluate", manifest, "--splice").err
 
 
+def test_heat_maps_are_measured_where_originals_are_there(run: Run, tmp_path: Path) -> None:
+    manifest, out = tmp_path / "m.csv", tmp_path / "out.json"
+    lines = [
+        "path,label,original,identity",
+        f"{EXAMPLES / 'astronaut.jpg'},real,1,1",
+        f"{EXAMPLES / 'astronaut-fake.jpg'},fake,1,1",
+    ]
+    manifest.write_text("\n".join(lines))
+    result = run("evaluate", manifest, "--explain", "--out", out)
+    assert result.status == 0, result.err
+    assert json.loads(out.read_text())["explanations"]["all"]["n"] == 1
+    assert "hottest place was manipulated" in result.out
+    whole = run("evaluate", manifest, "--explain", "--faces", "whole")
+    assert (whole.status, "--explain needs pictures" in whole.err) == (2, True)
+
+
 def test_a_folder_without_pictures_is_wrong_usage(run: Run, tmp_path: Path) -> None:
     result = run("detect", tmp_path)
     assert result.status == 2

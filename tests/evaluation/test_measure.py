@@ -9,6 +9,7 @@ import pytest
 
 from unmask.errors import DataError
 from unmask.evaluation import Options, Outcome, measure, read_results, read_scores
+from unmask.evaluation.explanations import Pointing
 from unmask.evaluation.splices import Finding
 from unmask.evaluation.tables import TABLES
 
@@ -93,6 +94,21 @@ def test_what_was_spliced_is_measured_beside_the_figures(manifest, monkeypatch):
     assert (results["splices"]["found"]["value"], results["splices"]["found"]["n"]) == (1, 1)
     assert "| no fake | 1 | 0.000" in TABLES["splices"](results)
     assert TABLES["videos"](results).count("| swap |") == 2
+
+
+def test_heat_maps_are_compared_with_the_truth_where_it_is_asked_for(manifest, monkeypatch):
+    module = sys.modules["unmask.evaluation.measure"]
+    pointed = [Pointing(2, is_likely_fake=True, is_hit=True, chance=0.25)]
+    monkeypatch.setattr(module, "explainable", lambda _: [(2, 0)])
+    monkeypatch.setattr(module, "point", lambda *_: iter(pointed))
+    outcomes = [Outcome(0.5)] * len(manifest)
+    given = {"name": "n", "explain": lambda _: None, "options": QUICK}
+    results = measure(manifest, outcomes, read=read, **given)
+    assert "| called likely_fake | 1 | 1.000" in TABLES["explanations"](results)
+    assert "| 0.250 |" in TABLES["explanations"](results)
+    assert TABLES["explanations"](measure(manifest, outcomes, name="n")) == "Not measured."
+    with pytest.raises(DataError, match="can be read"):
+        measure(manifest, outcomes, **given)
 
 
 def refuse(sources):

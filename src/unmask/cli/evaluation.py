@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -45,6 +46,9 @@ def evaluate(
     splice: Annotated[
         bool, typer.Option("--splice", help="also look for a fifth of fake in the genuine videos")
     ] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="also compare heat maps with what was manipulated")
+    ] = False,
 ) -> None:
     """Measure the model on labelled pictures, or on labelled videos."""
     from unmask import evaluation
@@ -64,6 +68,8 @@ def evaluate(
         raise ConfigurationError("--degrade and --faces whole are for pictures, not for videos")
     if splice and not are_videos:
         raise ConfigurationError("--splice needs videos, and a model to judge them")
+    if explain and (detector is None or are_videos or faces == "whole"):
+        raise ConfigurationError("--explain needs pictures, and a model that finds their faces")
     with progress_bar() as bar:
 
         def track(things: Iterable[T], what: str, total: int) -> Iterator[T]:
@@ -76,6 +82,7 @@ def evaluate(
             model=detector.identity if detector else None,
             settings={"faces": faces, **({"files": "videos"} if are_videos else {}), **wanted},
             judge=detector.video if detector and splice else None,
+            explain=partial(detector.image, heatmaps=True) if detector and explain else None,
             read=(lambda path: detector.read(path).pixels) if detector else None,
             degradations=degradations,
             other=evaluation.read_scores(other, read) if other else None,
@@ -89,6 +96,8 @@ def evaluate(
         out.print(f"\n{TABLES['videos'](measured)}", markup=False)
     if splice:
         out.print(f"\n{TABLES['splices'](measured)}", markup=False)
+    if explain:
+        out.print(f"\n{TABLES['explanations'](measured)}", markup=False)
 
 
 def _are_videos(manifest: Manifest) -> bool:

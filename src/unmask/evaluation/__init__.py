@@ -1,7 +1,7 @@
 """What a detector's scores are worth: metrics, intervals, protocol, robustness. NumPy and Pillow.
 
     manifest ─scores→ [Outcome] ─protocol→ Results ─plots→ pictures
-    metrics, intervals ↗            splices ↗  └─tables→ README, docs
+    metrics, intervals ↗    splices, explanations ↗  └─tables→ README, docs
 
 `measure` does all of it. It takes the detector as a callable, so nothing here knows one.
 """

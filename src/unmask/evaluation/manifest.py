@@ -79,6 +79,16 @@ class Manifest:
             raise DataError(f"the manifest has no row with {asked}")
         return replace(self, rows=rows)
 
+    def fakes_with_originals(self) -> list[tuple[int, int]]:
+        """The numbers of each fake and the genuine row of the same `source` and `original`."""
+        rows = list(enumerate(self.rows))
+        genuine = {(row.source, row.original): n for n, row in rows if row.label == "REAL"}
+        return [
+            (n, genuine[row.source, row.original])
+            for n, row in rows
+            if row.label == "FAKE" and row.original and (row.source, row.original) in genuine
+        ]
+
     def require_files(self) -> None:
         """Fail before hours are spent where the files are not where the manifest says.
 

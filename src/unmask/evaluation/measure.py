@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from unmask.errors import DataError
+from unmask.evaluation.explanations import Pointing, explainable, point
+from unmask.evaluation.explanations import summarise as explanations_of
 from unmask.evaluation.manifest import Manifest
 from unmask.evaluation.plots import plot
 from unmask.evaluation.protocol import Options, compare, evaluate, stability
@@ -17,7 +19,7 @@ from unmask.evaluation.results import FORMAT, Results, Stability, origin, write_
 from unmask.evaluation.robustness import DEGRADATIONS, degrade
 from unmask.evaluation.scores import Outcome, Scorer, score, score_degraded, write_scores
 from unmask.evaluation.splices import Finding, find_splices, pairs, summarise
-from unmask.types import Image, ModelIdentity, VideoReport
+from unmask.types import Image, ImageReport, ModelIdentity, VideoReport
 
 __all__ = ["Track", "measure"]
 
@@ -40,6 +42,7 @@ def measure(
     read: Callable[[Path], Image] | None = None,
     degradations: Sequence[str] = (),
     judge: Callable[[Path], VideoReport] | None = None,
+    explain: Callable[[Path], ImageReport] | None = None,
     other: Sequence[Outcome] | None = None,
     scores: Path | None = None,
     out: Path | None = None,
@@ -50,9 +53,10 @@ def measure(
     """Score every row, or take the outcomes given instead of a scorer, and compute every figure.
 
     `settings` are recorded with the options; `read` decodes a file for the `degradations` to work
-    on; `judge` answers for videos into which short fakes are put, see `splices`; `other` are a
-    second detector's outcomes to compare with. `scores`, `out` and the folder `plots` are written
-    where given, the scores as soon as there are some.
+    on; `judge` answers for videos into which short fakes are put, see `splices`; `explain` answers
+    for pictures with heat maps, see `explanations`; `other` are a second detector's outcomes to
+    compare with. `scores`, `out` and the folder `plots` are written where given, the scores as soon
+    as there are some.
 
     Raises:
         DataError: a file is missing, a folder to write to does not exist, a degradation is unknown
@@ -69,6 +73,9 @@ def measure(
         raise DataError(f"no degradation {unknown!r}; there are {', '.join(DEGRADATIONS)}")
     options = options or Options()
     spliced = [] if judge is None else pairs(manifest)
+    if explain is not None and read is None:
+        raise DataError("heat maps are compared with the truth of pictures that can be read")
+    explained = [] if explain is None else explainable(manifest)
     if degradations and (read is None or not callable(scorer)):
         raise DataError("degraded pictures need a detector to score and a way to read them")
     if callable(scorer):
@@ -94,6 +101,13 @@ def measure(
         if track is not None:
             findings = track(findings, "splices", len(spliced))
         splices = summarise(manifest, findings)
+    explanations = None
+    if explain is not None:
+        assert read is not None
+        pointings: Iterable[Pointing] = point(manifest, explained, explain, read)
+        if track is not None:
+            pointings = track(pointings, "explanations", len(explained))
+        explanations = explanations_of(manifest, pointings)
     figures = evaluate(manifest, outcomes, options)
     results: Results = {
         "format": FORMAT,
@@ -104,6 +118,7 @@ def measure(
         "robustness": robustness,
         "comparison": None if other is None else compare(manifest, outcomes, other, options),
         "splices": splices,
+        "explanations": explanations,
     }
     results["settings"] = {**(settings or {}), **figures["settings"]}
     if out is not None:

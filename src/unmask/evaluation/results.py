@@ -26,6 +26,7 @@ __all__ = [
     "Curves",
     "Estimate",
     "Evaluation",
+    "Explanations",
     "Level",
     "Origin",
     "Part",
@@ -111,6 +112,25 @@ class Splices(TypedDict):
     methods: dict[str, Counted]
 
 
+class Explanations(TypedDict):
+    """How often the hottest place of a fake's heat map was manipulated, and by chance would be.
+
+    By what was said of the fakes: `all`, and those called `likely_fake`. Of the fakes that have
+    their original in the manifest, `unknown` are those of which nothing can be said.
+    """
+
+    all: Pointed
+    likely_fake: Pointed
+    unknown: int
+
+
+class Pointed(Estimate):
+    """A share of `n` fakes; `chance` is the mean share of the crop that was manipulated."""
+
+    n: int
+    chance: float | None
+
+
 class Part(TypedDict):
     """One source, or the fakes of one method with all reals of their source."""
 
@@ -174,7 +194,7 @@ class Origin(TypedDict):
 
 
 class Results(Evaluation):
-    """A whole results file; `robustness` by degradation. Old files have no `splices`."""
+    """A whole results file; `robustness` by degradation. Old files lack the last two."""
 
     format: int
     name: str
@@ -182,7 +202,8 @@ class Results(Evaluation):
     model: dict[str, str] | None
     robustness: dict[str, Stability]
     comparison: Comparison | None
-    splices: Splices | None
+    splices: NotRequired[Splices | None]
+    explanations: NotRequired[Explanations | None]
 
 
 def origin() -> Origin:

@@ -47,13 +47,7 @@ def pairs(manifest: Manifest) -> list[tuple[int, int | None]]:
     Raises:
         DataError: there are none.
     """
-    rows = list(enumerate(manifest.rows))
-    genuine = {(row.source, row.original): n for n, row in rows if row.label == "REAL"}
-    fakes = [
-        (genuine[row.source, row.original], n)
-        for n, row in rows
-        if row.label == "FAKE" and row.original and (row.source, row.original) in genuine
-    ]
+    fakes = [(genuine, fake) for fake, genuine in manifest.fakes_with_originals()]
     if not fakes:
         raise DataError("no fake of the manifest has its genuine video there, by source, original")
     return [*fakes, *((n, None) for n in sorted({n for n, _ in fakes}))]

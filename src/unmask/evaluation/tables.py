@@ -185,6 +185,19 @@ def _splices(results: Results) -> str:
     return _table(["in a genuine video", "videos", "called likely_fake, at that time"], rows)
 
 
+def _explanations(results: Results) -> str:
+    """Whether heat maps point to what was manipulated."""
+    told = results.get("explanations")
+    if told is None:
+        return "Not measured."
+    rows = [
+        [name, f"{one['n']:,}", _estimate(one), _number(one["chance"])]
+        for name, one in (("all", told["all"]), ("called likely_fake", told["likely_fake"]))
+    ]
+    header = ["fakes", "faces", "hottest place was manipulated", "any place, on average"]
+    return _table(header, rows)
+
+
 def _verdicts(results: Results) -> str:
     rates = ("false_alarms", "caught", "missed", "inconclusive")
     rows = [
@@ -270,6 +283,7 @@ TABLES: Mapping[str, Callable[[Results], str]] = {
     "sources": _parts("sources", ("source",)),
     "videos": _videos,
     "splices": _splices,
+    "explanations": _explanations,
     "verdicts": _verdicts,
     "flags": _flags,
     "transfer": _transfer,

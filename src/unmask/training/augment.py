@@ -14,7 +14,7 @@ import numpy as np
 import PIL.Image
 import PIL.ImageFilter
 
-from unmask.training.masks import Mask
+from unmask.masks import Mask
 from unmask.types import Image
 
 __all__ = ["Augmentation", "adjust_colour", "degrade", "erase", "jpeg", "rescale"]

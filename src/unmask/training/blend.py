@@ -18,8 +18,8 @@ import PIL.ImageDraw
 import PIL.ImageFilter
 from numpy.typing import NDArray
 
+from unmask.masks import Mask
 from unmask.training import augment
-from unmask.training.masks import Mask
 from unmask.types import Image
 
 __all__ = ["FaceMesh", "Points", "blend_faces", "overlay", "self_blend"]

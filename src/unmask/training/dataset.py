@@ -30,11 +30,11 @@ from unmask.alignment import (
     whole_affine,
 )
 from unmask.errors import DataError, InputError
+from unmask.masks import Mask, cells, difference, nowhere, unknown
 from unmask.spectrum import describe
 from unmask.training.augment import degrade, erase
 from unmask.training.blend import FaceMesh, Points, blend_faces, overlay, self_blend
 from unmask.training.config import TrainingConfig
-from unmask.training.masks import Mask, cells, difference, nowhere, unknown
 from unmask.types import FACTS, Box, Face, Facts, Image, Landmarks
 
 __all__ = ["Batch", "CropDataset", "Row", "Sample", "TrainingDataset", "loaded", "read_rows"]

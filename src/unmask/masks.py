@@ -1,4 +1,4 @@
-"""Where a picture was manipulated: the truth that the second loss of training asks for.
+"""Where a picture was manipulated: what training asks for, and what heat maps are measured by.
 
 A mask is `(S, S)` float32 in [0, 1], how much of each pixel is not the camera's. Of a blend it is
 known, since the blend was made here; of a fake whose original is at hand, it is where the two

@@ -1,0 +1,121 @@
+"""Heat maps are measured by where a fake differs from its original."""
+
+from __future__ import annotations
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from unmask.errors import DataError, UndecodableError
+from unmask.evaluation.explanations import Pointing, explainable, point, summarise
+from unmask.evaluation.manifest import Manifest, Row
+from unmask.types import (
+    Box,
+    Face,
+    FaceReport,
+    Heatmap,
+    ImageReport,
+    ModelIdentity,
+    Quality,
+    Verdict,
+)
+
+SIDE = 224
+PATCH = (slice(64, 128), slice(96, 160))  # of 7 x 7 places: rows 2 and 3, columns 3 and 4
+TURNED = np.array([[0.0, 1, 0], [-1, 0, SIDE]])
+UPRIGHT = np.eye(3)[:2]
+
+
+def read(path):
+    with PIL.Image.open(path) as picture:
+        return np.asarray(picture)
+
+
+@pytest.fixture
+def manifest(tmp_path):
+    """A genuine picture, a fake of it with a bright patch, one that does not differ, one alone."""
+    y, x = np.mgrid[:SIDE, :SIDE] / SIDE
+    grey = 120 + 60 * np.sin(5 * x + 2) * np.cos(7 * y)
+    real = np.repeat(grey[..., None], 3, axis=2).astype(np.uint8)
+    fake = real.copy()
+    fake[PATCH] = fake[PATCH] // 2 + 60
+    for name, pixels in (("real", real), ("fake", fake), ("same", real), ("alone", fake)):
+        PIL.Image.fromarray(pixels).save(tmp_path / f"{name}.png")
+    rows = (
+        Row("real.png", "REAL", original="1", identity="1", source="x"),
+        Row("fake.png", "FAKE", original="1", identity="1", source="x"),
+        Row("same.png", "FAKE", original="1", identity="1", source="x"),
+        Row("alone.png", "FAKE", original="2", identity="2", source="x"),
+    )
+    return Manifest(rows, tmp_path)
+
+
+def report(hottest=None, affine=UPRIGHT, verdict=Verdict.LIKELY_FAKE):
+    """Of one face, whose heat map is hottest at this (row, column); None: it has none."""
+    values = np.full((7, 7), 0.1, np.float32)
+    if hottest is not None:
+        values[hottest] = 1
+    heatmap = None if hottest is None else Heatmap(values, affine, SIDE)
+    face = FaceReport(
+        Face(Box(0, 0, 9, 9), np.zeros((5, 2), np.float32), 0.99),
+        *(verdict, None, None, Quality(70, 9, 0, 0, 0, None), heatmap),
+    )
+    model = ModelIdentity("m", "1", "0" * 64)
+    return ImageReport(None, None, verdict, None, (face,), 0, SIDE, SIDE, "PNG", model, {})
+
+
+def test_fakes_go_with_their_originals_and_without_any_there_is_nothing_to_measure(manifest):
+    assert explainable(manifest) == [(1, 0), (2, 0)]
+    with pytest.raises(DataError, match="genuine picture"):
+        explainable(manifest.where(label="FAKE"))
+
+
+@pytest.mark.parametrize(
+    ("hottest", "affine", "is_hit"),
+    [
+        ((2, 3), UPRIGHT, True),
+        ((3, 4), UPRIGHT, True),
+        ((5, 3), UPRIGHT, False),
+        ((2, 0), UPRIGHT, False),
+        # Turned with the face: rows 2 and 3 of the picture are its columns, counted from the right.
+        ((3, 2), TURNED, True),
+        ((2, 3), TURNED, True),
+        ((2, 4), TURNED, False),
+        (None, UPRIGHT, None),
+    ],
+)
+def test_a_hit_is_where_the_hottest_place_was_manipulated(manifest, hottest, affine, is_hit):
+    (told,) = point(manifest, [(1, 0)], lambda _: report(hottest, affine), read)
+    assert told.is_hit is is_hit
+    assert told.is_likely_fake
+    if is_hit is not None:
+        assert told.chance == pytest.approx(4 / 49, abs=0.03)
+
+
+def test_nothing_is_said_where_the_truth_is_not_known(manifest):
+    (same,) = point(manifest, [(2, 0)], lambda _: report((2, 3)), read)
+    assert same.is_hit is None
+
+    def refuse(path):
+        raise UndecodableError("broken")
+
+    (broken,) = point(manifest, [(1, 0)], refuse, read)
+    assert (broken.is_hit, broken.is_likely_fake) == (None, False)
+
+
+def test_shares_are_of_what_can_be_told_and_chance_stands_beside_them(manifest):
+    told = summarise(
+        manifest,
+        [
+            Pointing(1, is_likely_fake=True, is_hit=True, chance=0.2),
+            Pointing(2, is_likely_fake=False, is_hit=False, chance=0.4),
+            Pointing(3, is_likely_fake=True, is_hit=None, chance=0.0),
+        ],
+    )
+    assert (told["all"]["n"], told["all"]["value"]) == (2, 0.5)
+    assert told["all"]["chance"] == pytest.approx(0.3)
+    assert told["all"]["low"] < 0.5 < told["all"]["high"]
+    assert (told["likely_fake"]["n"], told["likely_fake"]["value"]) == (1, 1)
+    assert told["unknown"] == 1
+    nothing = summarise(manifest, [Pointing(1, is_likely_fake=False, is_hit=None, chance=0.0)])
+    assert nothing["all"]["value"] is nothing["likely_fake"]["chance"] is None
