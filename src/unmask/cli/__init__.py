@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Callable, Mapping
 
 import typer
 
@@ -28,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-COMMANDS = {
+COMMANDS: Mapping[str, Callable[..., None]] = {
     "detect": detect,
     "serve": serve,
     "worker": worker,
