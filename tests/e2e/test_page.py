@@ -32,7 +32,11 @@ def heading(page: Page) -> Any:
 
 @pytest.mark.parametrize(
     ("button", "file"),
-    [("A portrait", "astronaut.jpg"), ("The same portrait", "astronaut-fake.jpg")],
+    [
+        ("A portrait", "hopper.jpg"),
+        ("Another portrait", "astronaut.jpg"),
+        ("The same portrait", "astronaut-fake.jpg"),
+    ],
 )
 def test_an_example_gets_the_verdict_of_the_library(
     page: Page, titles: dict[str, str], detector: Detector, button: str, file: str

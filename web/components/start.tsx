@@ -11,7 +11,7 @@ import { FileInput } from "./ui/file-input";
 
 type Files = (files: File[]) => void;
 
-/** The empty desk: where photos go, two to try, and what to expect. */
+/** The empty desk: where photos go, three to try, and what to expect. */
 export function Start({ model, onFiles }: { model: UseQueryResult<ModelAnswer>; onFiles: Files }) {
   const limits = model.data?.limits;
   return (
@@ -100,7 +100,8 @@ function Keep() {
 }
 
 const EXAMPLES = [
-  { name: "astronaut.jpg", title: "A portrait", text: "as it was published" },
+  { name: "hopper.jpg", title: "A portrait", text: "as it was published" },
+  { name: "astronaut.jpg", title: "Another portrait", text: "as it was published" },
   { name: "astronaut-fake.jpg", title: "The same portrait", text: "with a face blended in" },
 ];
 
@@ -123,23 +124,26 @@ function Examples({ onFiles }: { onFiles: Files }) {
       <h2 id="examples" className="text-muted text-sm">
         Nothing at hand? Try one of these.
       </h2>
-      <div className="mt-2 grid grow grid-cols-2 gap-4 lg:grid-cols-1">
+      <div className="mt-2 grid grow grid-cols-3 gap-2 sm:gap-4 lg:grid-cols-1">
         {EXAMPLES.map(({ name, title, text }) => (
           <button
             key={name}
             type="button"
             disabled={isFetching}
             onClick={() => open(name)}
-            className="group relative min-h-40 overflow-hidden bg-bench text-left"
+            className="group relative flex min-h-40 overflow-hidden bg-bench text-left sm:min-h-56 lg:min-h-40"
           >
-            <img
-              src={`/examples/${name}`}
-              alt=""
-              className="absolute inset-0 size-full object-cover object-[50%_15%] motion-safe:transition-transform motion-safe:duration-300 group-hover:scale-[1.03]"
-            />
-            <span className="absolute inset-x-0 bottom-0 bg-black/75 px-3 py-2 text-sm text-white leading-tight">
+            {/* Beside the page's words there is no height to spare: no face goes under its title. */}
+            <span className="absolute inset-0 overflow-hidden lg:relative lg:w-40 lg:shrink-0">
+              <img
+                src={`/examples/${name}`}
+                alt=""
+                className="absolute inset-0 size-full object-cover object-[50%_15%] motion-safe:transition-transform motion-safe:duration-300 group-hover:scale-[1.03]"
+              />
+            </span>
+            <span className="absolute inset-x-0 bottom-0 bg-black/75 px-2 py-2 text-sm text-white leading-tight sm:px-3 lg:static lg:self-end lg:bg-transparent lg:text-ink">
               {title}
-              <span className="block text-white/80 text-xs">{text}</span>
+              <span className="block text-white/80 text-xs lg:text-muted">{text}</span>
             </span>
           </button>
         ))}
