@@ -75,6 +75,21 @@ def test_no_figure_of_the_specification_is_told_as_ours():
     assert {name: hits for name, hits in found.items() if hits} == {}
 
 
+def test_the_tree_of_the_readme_is_that_of_the_sources():
+    [tree] = re.findall(
+        r"^src/unmask/\n(.*?)^\w", (ROOT / "README.md").read_text("utf-8"), re.M | re.S
+    )
+    named = {
+        name
+        for names in re.findall(r"^[├└]── ((?:[\w./]+(?:, )?)+)", tree, re.M)
+        for name in names.split(", ")
+    }
+    sources = [one for one in (ROOT / "src" / "unmask").iterdir() if not one.name.startswith("_")]
+    assert named == {one.name for one in sources if one.suffix == ".py"} | {
+        f"{one.name}/" for one in sources if (one / "__init__.py").exists()
+    }
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_links_lead_somewhere(document):
     text = document.read_text(encoding="utf-8")
