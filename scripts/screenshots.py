@@ -1,4 +1,4 @@
-"""Rewrites docs/images: the page's main states, of the shipped examples, in a real Chromium.
+"""Rewrites the pictures of the page in docs/images, of a shipped example, in a real Chromium.
 
 `make screenshots`. The server is started for it and stopped after it; the verdicts in the pictures
 are those of the weights that ship.
@@ -11,22 +11,20 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import PIL.Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).parents[1]
-EXAMPLES, IMAGES = ROOT / "examples", ROOT / "docs" / "images"
+IMAGES = ROOT / "docs" / "images"
 LARGEST_BYTES = 300_000
-WIDE, PHONE = {"width": 1280, "height": 960}, {"width": 390, "height": 844}
+VIEWPORT = {"width": 1280, "height": 960}
 PATIENCE_S = 120
 
 
@@ -34,32 +32,12 @@ def start(page: Page) -> None:
     page.get_by_role("heading", name="How often it is wrong").wait_for()
 
 
-def portrait(page: Page) -> None:
-    page.get_by_role("button", name="A portrait").click()
-    page.get_by_role("table", name="Probability").wait_for()
-
-
 def blend(page: Page) -> None:
     page.get_by_role("button", name="The same portrait").click()
     page.get_by_role("table", name="Probability").wait_for()
 
 
-def batch(page: Page) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        files = batch_of(Path(folder))
-        page.get_by_label("Choose photos").set_input_files(files)
-        page.get_by_text(f"{len(files)} of {len(files)} done").wait_for()
-        page.wait_for_function("[...document.images].every((image) => image.complete)")
-
-
-STATES: dict[str, tuple[Callable[[Page], None], dict[str, int], str]] = {
-    "start": (start, WIDE, "light"),
-    "portrait": (portrait, WIDE, "light"),
-    "blend": (blend, WIDE, "light"),
-    "batch": (batch, WIDE, "light"),
-    "dark": (blend, WIDE, "dark"),
-    "phone": (blend, PHONE, "light"),
-}
+STATES: dict[str, Callable[[Page], None]] = {"start": start, "blend": blend}
 """The name of a picture, and how to come to what it shows."""
 
 
@@ -70,17 +48,17 @@ def main() -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
     with serving() as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        for name, (come_to, viewport, scheme) in STATES.items():
-            picture = shot(browser, address, come_to, viewport=viewport, color_scheme=scheme)
+        for name, come_to in STATES.items():
+            picture = shot(browser, address, come_to)
             if len(picture) > LARGEST_BYTES:
                 sys.exit(f"{name}.png has {len(picture):,} bytes, more than {LARGEST_BYTES:,}")
             (IMAGES / f"{name}.png").write_bytes(picture)
         browser.close()
 
 
-def shot(browser: Browser, address: str, come_to: Callable[[Page], None], **options: Any) -> bytes:
+def shot(browser: Browser, address: str, come_to: Callable[[Page], None]) -> bytes:
     """PNG of what a visitor sees first in a state, in 256 colours."""
-    context = browser.new_context(reduced_motion="reduce", **options)
+    context = browser.new_context(reduced_motion="reduce", viewport=VIEWPORT, color_scheme="light")
     context.set_default_timeout(1000 * PATIENCE_S)
     page = context.new_page()
     page.goto(address, wait_until="networkidle")
@@ -92,26 +70,6 @@ def shot(browser: Browser, address: str, come_to: Callable[[Page], None], **opti
     file = io.BytesIO()
     reduced.save(file, "PNG", optimize=True)
     return file.getvalue()
-
-
-def batch_of(folder: Path) -> list[Path]:
-    """What a batch may bring: both examples, both in one picture, one small, a drawing, a wreck."""
-    genuine, fake = (EXAMPLES / name for name in ("astronaut.jpg", "astronaut-fake.jpg"))
-    paths = [folder / f"{name}.jpg" for name in ("portrait", "blend", "both", "small", "damaged")]
-    shutil.copy(genuine, paths[0])
-    shutil.copy(fake, paths[1])
-    with PIL.Image.open(genuine) as one, PIL.Image.open(fake) as other:
-        pair = PIL.Image.new("RGB", (one.width + other.width, one.height))
-        pair.paste(one, (0, 0))
-        pair.paste(other, (one.width, 0))
-        pair.save(paths[2], quality=95)
-        one.reduce(4).save(paths[3], quality=95)
-    paths[4].write_bytes(genuine.read_bytes()[:20_000])
-    paths.append(folder / "meadow.png")
-    drawing = PIL.Image.new("RGB", (320, 240), (120, 170, 230))
-    drawing.paste((60, 140, 50), (0, 120, 320, 240))
-    drawing.save(paths[5])
-    return paths
 
 
 @contextmanager
