@@ -30,6 +30,7 @@ __all__ = [
     "Level",
     "Origin",
     "Part",
+    "Pointed",
     "Results",
     "Splices",
     "Stability",
