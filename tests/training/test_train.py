@@ -29,7 +29,7 @@ from unmask.training.fusion import FusionNetwork
 from unmask.training.train import train
 from unmask.training.xception import BLOCKS, FEATURES
 
-BLIND = "branches=frequency"
+BLIND = ("branches=frequency", "mask_loss=0")
 """For what does not concern the trunk, which then costs no time."""
 
 SCRIPT = Path(__file__).with_name("run_training.py")
@@ -212,7 +212,7 @@ def test_the_best_checkpoint_is_what_goes_on(tiny, manifest, tmp_path, monkeypat
             super().run_to_the_end(checkpoint)
 
     monkeypatch.setattr(module, "_StageTrainer", Noted)
-    config = tiny(BLIND, "stage1.epochs=2", "stage1.steps_per_epoch=1", "stage2.steps_per_epoch=1")
+    config = tiny(*BLIND, "stage1.epochs=2", "stage1.steps_per_epoch=1", "stage2.steps_per_epoch=1")
     train(config, manifest, tmp_path)
     head = "fc3.weight"
     best1 = torch.load(tmp_path / "best-stage1.pt", weights_only=True)["network"]
@@ -235,7 +235,7 @@ def test_it_stops_early_and_lowers_the_rate(tiny, manifest, tmp_path, monkeypatc
     monkeypatch.setattr(module, "_auc", lambda *_: 0.5)
     monkeypatch.setattr(module.F, "cross_entropy", constant_in_validation)
     config = tiny(
-        BLIND,
+        *BLIND,
         "stage1.epochs=9",
         "stage1.steps_per_epoch=1",
         "stage1.stop_patience=4",
@@ -267,7 +267,7 @@ def test_rates_follow_their_schedule(tiny, schedule, expected):
 
 
 def test_an_average_of_the_weights_is_what_is_kept(tiny, manifest, tmp_path):
-    shared = (BLIND, "stage1.epochs=0", "stage2.epochs=1")
+    shared = (*BLIND, "stage1.epochs=0", "stage2.epochs=1")
     train(tiny(*shared), manifest, tmp_path / "plain")
     train(tiny(*shared, "stage2.average=0.9"), manifest, tmp_path / "averaged")
     last = {
@@ -376,7 +376,7 @@ def test_more_processes_than_pairs_are_refused(tiny, manifest, tmp_path, monkeyp
 
 def test_a_loss_that_is_no_number_stops_the_training(tiny, manifest, tmp_path):
     config = tiny(
-        BLIND, "stage1.learning_rate=1e30", "stage1.steps_per_epoch=4", "checkpoint_every=9"
+        *BLIND, "stage1.learning_rate=1e30", "stage1.steps_per_epoch=4", "checkpoint_every=9"
     )
     with pytest.raises(UnmaskError, match=r"the loss is (nan|inf) at step \d of stage1; begin"):
         train(config, manifest, tmp_path)
@@ -394,15 +394,15 @@ def test_a_full_disk_leaves_the_last_checkpoint(tiny, manifest, tmp_path, monkey
         save(state, path)
 
     monkeypatch.setattr(torch, "save", filling)
-    with pytest.raises(UnmaskError, match=r"No space left.*last checkpoint is unharmed") as error:
-        train(tiny(BLIND), manifest, tmp_path)
+    with pytest.raises(UnmaskError, match=r"No space left.*what was there is unharmed") as error:
+        train(tiny(*BLIND), manifest, tmp_path)
     assert not isinstance(error.value, (DataError, ModelError))
     assert not list(tmp_path.glob("*.part"))
     assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["stage"] == 0
     monkeypatch.undo()
     # And from there it goes on.
     monkeypatch.setattr(module, "N_FEATURE_STATISTICS", 10)
-    assert train(tiny(BLIND), manifest, tmp_path).exists()
+    assert train(tiny(*BLIND), manifest, tmp_path).exists()
 
 
 def test_a_run_of_an_earlier_version_goes_on_and_its_weights_load(run, manifest, tiny, tmp_path):

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from unmask.errors import ModelError, UnmaskError
+from unmask.files import replacing
 from unmask.training.backbone import TimmTrunk
 from unmask.training.config import TrainingConfig, restored
 from unmask.training.fusion import FusionNetwork
@@ -97,14 +98,12 @@ def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
     Raises:
         UnmaskError: it could not be written.
     """
-    temporary = path.with_suffix(".part")
     try:
-        torch.save(state, temporary)
-        temporary.replace(path)
-    except (OSError, RuntimeError) as error:
-        temporary.unlink(missing_ok=True)
-        message = f"{path} could not be written ({error}); free some space and start again"
-        raise UnmaskError(f"{message}: the last checkpoint is unharmed") from error
+        with replacing(path) as temporary:
+            torch.save(state, temporary)
+    except RuntimeError as error:  # what torch makes of a full disk
+        message = f"{path} could not be written ({error}); what was there is unharmed"
+        raise UnmaskError(f"{message}: free some space, and start again") from error
 
 
 def read_checkpoint(path: Path) -> dict[str, Any] | None:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from unmask.errors import ConfigurationError, DataError, UnmaskError
+from unmask.files import replacing
 from unmask.training.checkpoints import (
     load_network,
     load_start,
@@ -219,8 +220,8 @@ class _StageTrainer:
             if located is not None:
                 losses["mask_loss"] = share * mask_loss(located, batch.masks.to(device))
                 loss = loss + self.config.mask_loss * losses["mask_loss"]
-        if not math.isfinite(float(loss.detach())):
-            message = f"the loss is {float(loss)} at step {self.step} of {STAGES[self.index]}"
+        if not math.isfinite(total := float(loss.detach())):
+            message = f"the loss is {total} at step {self.step} of {STAGES[self.index]}"
             raise UnmaskError(f"{message}; begin a new run with a lower learning rate")
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -473,4 +474,5 @@ def _claim(run: Path, config: TrainingConfig) -> None:
     if not is_same:
         message = f"{run} was begun with another configuration ({path})"
         raise ConfigurationError(f"{message}; choose a new folder, or the same configuration")
-    path.write_text(resolved)
+    with replacing(path) as temporary:
+        temporary.write_text(resolved)
