@@ -52,7 +52,7 @@ from unmask.types import (
 )
 from unmask.video import Video, recognise
 
-__all__ = ["Detector", "Source", "kind_of"]
+__all__ = ["Detector", "Source", "give_back_memory", "kind_of"]
 
 Source = str | Path | bytes | BinaryIO | Image | Picture
 """A path, the bytes of a file, an open file, an `(H, W, 3)` uint8 RGB array, or a read picture."""
@@ -92,7 +92,7 @@ class Detector:
         self._faces = FaceDetector(threads=threads)
         self._single: Detector | None = None
         self._prove()
-        _give_back_memory()
+        give_back_memory()
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Detector:
@@ -362,8 +362,8 @@ class Detector:
                 )
 
 
-def _give_back_memory() -> None:
-    """Tell glibc to return what loading the model took and freed: it would keep 50 MB for later."""
+def give_back_memory() -> None:
+    """Tell glibc to return what all threads freed: it would keep up to 100 MB for later."""
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # other C libraries have none
         if trim is not None:
