@@ -61,7 +61,9 @@ def p_net() -> Stage:
 
 
 def r_net() -> Stage:
-    body = [nn.Conv2d(3, 28, 3), PReLU(28), pool(3), nn.Conv2d(28, 48, 3), PReLU(48), pool(3)]
+    # 28 channels in the paper: four more of zeros, as ONNX Runtime works on 16 at a time and would
+    # copy all of them around the pooling.
+    body = [nn.Conv2d(3, 32, 3), PReLU(32), pool(3), nn.Conv2d(32, 48, 3), PReLU(48), pool(3)]
     body += [nn.Conv2d(48, 64, 2), PReLU(64)]
     dense = [nn.Linear(576, 128), PReLU(128)]
     return Stage(body, dense, [nn.Linear(128, 2), nn.Linear(128, 4)])
@@ -74,12 +76,22 @@ def o_net() -> Stage:
     return Stage(body, dense, [nn.Linear(256, 2), nn.Linear(256, 4), nn.Linear(256, 10)])
 
 
+def padded(tensor: Tensor, shape: torch.Size) -> Tensor:
+    """The tensor with zeros behind it in every dimension that is shorter than `shape`."""
+    whole = tensor.new_zeros(shape)
+    whole[tuple(slice(length) for length in tensor.shape)] = tensor
+    return whole
+
+
 def convert(source: Path, target: Path) -> None:
     stages = {"pnet": (p_net(), 12), "rnet": (r_net(), 24), "onet": (o_net(), 48)}
     for name, (stage, size) in stages.items():
         # Both sides list their tensors in the order of the data flow, so order is the mapping.
         tensors = list(torch.load(source / f"{name}.pt", weights_only=True).values())
-        stage.load_state_dict(dict(zip(stage.state_dict(), tensors, strict=True)))
+        places = stage.state_dict().items()
+        stage.load_state_dict(
+            {key: padded(t, place.shape) for (key, place), t in zip(places, tensors, strict=True)}
+        )
         dynamic = {"image": {0: "n", 1: "h", 2: "w"} if name == "pnet" else {0: "n"}}
         path = target / f"mtcnn-{name}.onnx"
         torch.onnx.export(

@@ -18,7 +18,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from unmask.alignment import align, native_window
-from unmask.detector import MAX_BATCH, Detector, Source, _summarise
+from unmask.detector import FEW, MAX_BATCH, Detector, Source, _summarise
 from unmask.errors import (
     ModelError,
     TooLargeError,
@@ -364,6 +364,34 @@ def test_many_pictures_come_back_in_their_order(detector: Detector, landscape: b
     assert [bool(report.faces) for report in reports] == [True] + [False] * 5
 
 
+def test_many_pictures_are_scored_as_each_alone(
+    detector: Detector, report: ImageReport, landscape: bytes
+) -> None:
+    """The second session has no scores and no limits of its own."""
+    reports = list(detector.images([*[landscape] * FEW, ASTRONAUT], heatmaps=True))
+    [face], [alone] = reports[-1].faces, report.faces
+    assert face.prediction is not None
+    assert alone.prediction is not None
+    assert face.prediction.logit == pytest.approx(alone.prediction.logit, abs=1e-3)
+    assert face.verdict is alone.verdict
+    assert face.heatmap is not None
+    assert reports[-1].model == report.model
+
+
+def test_a_few_pictures_are_not_worth_a_second_session(
+    landscape: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder of one photo would start half a second later for nothing."""
+    one = Detector(threads=2)
+    loaded: list[Detector] = []
+    monkeypatch.setattr(Detector, "_prove", lambda detector: loaded.append(detector))
+    list(one.images([landscape] * FEW))
+    assert not loaded
+    list(one.images([landscape] * (FEW + 2)))
+    list(one.images([landscape] * (FEW + 2)))
+    assert len(loaded) == 1
+
+
 @pytest.mark.parametrize(
     ("source", "error"),
     [
@@ -382,11 +410,11 @@ def test_a_single_bad_picture_is_an_error(
 
 
 def test_the_limits_are_those_of_the_settings(landscape: bytes) -> None:
-    limited = Detector.from_settings(Settings(max_image_pixels=1000, threads=1))
+    limited = Detector.from_settings(Settings(max_image_pixels=1000, threads=2))
     with pytest.raises(TooLargeError):
         limited.image(landscape)
-    [report] = limited.images([landscape])
-    assert report.reason is Reason.TOO_LARGE
+    reports = limited.images([landscape] * (FEW + 1))
+    assert {report.reason for report in reports} == {Reason.TOO_LARGE}
 
 
 # --- the proof ---

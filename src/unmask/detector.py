@@ -52,7 +52,7 @@ from unmask.types import (
 )
 from unmask.video import Video, recognise
 
-__all__ = ["Detector", "Source", "kind_of"]
+__all__ = ["Detector", "Source", "give_back_memory", "kind_of"]
 
 Source = str | Path | bytes | BinaryIO | Image | Picture
 """A path, the bytes of a file, an open file, an `(H, W, 3)` uint8 RGB array, or a read picture."""
@@ -60,6 +60,8 @@ Source = str | Path | bytes | BinaryIO | Image | Picture
 HEAD_BYTES = 256
 MAX_BATCH = 16
 """Faces the network scores at once: a crowd must not cost memory without bound."""
+FEW = 8
+"""Pictures for which a second session, of one thread, is not worth the half second it takes."""
 
 
 def kind_of(file: BinaryIO) -> Literal["image", "video"] | None:
@@ -85,11 +87,12 @@ class Detector:
     def __init__(
         self, model: Path | None = None, *, precision: Precision = "fp32", threads: int = 0
     ) -> None:
-        self._settings = Settings.model_construct()
+        self._settings = Settings.model_construct(model=model, precision=precision, threads=threads)
         self._network = Network(model, precision=precision, threads=threads)
         self._faces = FaceDetector(threads=threads)
+        self._single: Detector | None = None
         self._prove()
-        _give_back_memory()
+        give_back_memory()
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Detector:
@@ -140,22 +143,24 @@ class Detector:
     def images(self, sources: Iterable[Source], *, heatmaps: bool = False) -> Iterator[ImageReport]:
         """Judge many pictures, in order. One that cannot be read is reported, not raised.
 
-        Works ahead, on as many at once as there are cores, so that one is decoded while another is
-        scored; never holds more than that, however many come.
+        Works ahead, on as many at once as there are threads, each picture on one; never holds
+        more than that, however many come. The ninth picture loads a second session for it.
         """
 
-        def judge(source: Source) -> ImageReport:
+        def judge(detector: Detector, source: Source) -> ImageReport:
             try:
-                return self.image(source, heatmaps=heatmaps)
+                return detector.image(source, heatmaps=heatmaps)
             except InputError as error:
-                return self.refusal(source, error)
+                return detector.refusal(source, error)
 
-        n_ahead = os.cpu_count() or 1
+        n_ahead = self._settings.threads or os.cpu_count() or 1
         pool = ThreadPoolExecutor(n_ahead)
         reports: deque[Future[ImageReport]] = deque()
         try:
-            for source in sources:
-                reports.append(pool.submit(judge, source))
+            for number, source in enumerate(sources):
+                if number == FEW and self._single is None and self._settings.threads != 1:
+                    self._single = self._on_one_thread()
+                reports.append(pool.submit(judge, self._single or self, source))
                 if len(reports) > n_ahead:
                     yield reports.popleft().result()
             while reports:
@@ -260,6 +265,10 @@ class Detector:
             detail=str(error),
         )
 
+    def _on_one_thread(self) -> Detector:
+        """The same again for pictures side by side, which would fight for one session's threads."""
+        return Detector.from_settings(self._settings.model_copy(update={"threads": 1}))
+
     def _judge(
         self, picture: Picture, faces: Sequence[Face], clock: _Clock, *, heatmaps: bool
     ) -> list[FaceReport]:
@@ -353,8 +362,8 @@ class Detector:
                 )
 
 
-def _give_back_memory() -> None:
-    """Tell glibc to return what loading the model took and freed: it would keep 50 MB for later."""
+def give_back_memory() -> None:
+    """Tell glibc to return what all threads freed: it would keep up to 100 MB for later."""
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # other C libraries have none
         if trim is not None:

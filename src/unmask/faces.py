@@ -237,8 +237,8 @@ class _AreaMeans:
     def resized(self, height: int, width: int, rows: slice) -> NDArray[np.float32]:
         """Some rows of the image as `(height, width, 3)`, float32 in [0, 255]."""
         # Whole rows first: their differences are taken in one sweep of the memory.
-        top, bottom = _windows(0, self.height, height)[:, rows]
-        left, right = _windows(0, self.width, width)
+        top, bottom = (edges[rows] for edges in _windows(self.height, height))
+        left, right = _windows(self.width, width)
         strips = self._table.take(bottom, axis=0) - self._table.take(top, axis=0)
         sums = strips.take(right, axis=1) - strips.take(left, axis=1)
         return _divided(sums, np.outer(bottom - top, right - left))
@@ -251,8 +251,8 @@ class _AreaMeans:
     def patches(self, boxes: Boxes, size: int) -> NDArray[np.float32]:
         """`(n, size, size, 3)` of n visible boxes, as far as they are inside the image."""
         x1, y1, x2, y2 = self._inside(boxes).T
-        top, bottom = _windows(y1, y2, size)[:, :, :, None]
-        left, right = _windows(x1, x2, size)[:, :, None, :]
+        top, bottom = (y1[:, None, None] + edges[:, :, None] for edges in _windows(y2 - y1, size))
+        left, right = (x1[:, None, None] + edges[:, None, :] for edges in _windows(x2 - x1, size))
         sums = self._sum(bottom, right) - self._sum(top, right)
         sums += self._sum(top, left) - self._sum(bottom, left)
         return _divided(sums, (bottom - top) * (right - left))
@@ -271,19 +271,22 @@ class _AreaMeans:
 
 
 def _divided(sums: NDArray[np.uint32], counts: Indices) -> NDArray[np.float32]:
-    means = sums[..., :3].astype(np.float32)
-    means /= counts[..., None].astype(np.float32)
+    means = np.empty((*counts.shape, 3), np.float32)
+    divisors = counts.astype(np.float32)
+    for channel in range(3):  # NumPy would step through each pixel's three values anew
+        np.divide(
+            sums[..., channel], divisors, means[..., channel], casting="unsafe", dtype=np.float32
+        )
     return means
 
 
-def _windows(start: Indices | int, end: Indices | int, target: int) -> Indices:
-    """First and past-last source pixel that each of `target` pixels touches.
+def _windows(length: Indices | int, target: int) -> tuple[Indices, Indices]:
+    """First and past-last of `length` source pixels that each of `target` pixels touches.
 
-    `(2, target)` for one range, `(2, n, target)` for n of them.
+    Both `(target,)` for one length, `(n, target)` for n of them.
     """
-    first, length = np.asarray(start)[..., None], np.asarray(end - start)[..., None]
-    i = np.arange(target)
-    return np.asarray(first + np.stack([i * length // target, -(-(i + 1) * length // target)]))
+    edges = np.multiply.outer(length, np.arange(target + 1))
+    return edges[..., :-1] // target, (edges[..., 1:] + (target - 1)) // target
 
 
 def suppress(

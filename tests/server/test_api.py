@@ -395,3 +395,13 @@ def test_a_bug_is_answered_without_its_stack_and_logged_with_it(detector, landsc
     assert "Traceback" not in response.text
     assert "the secret inside" in caplog.text
     assert client.get("/health").status_code == 200
+
+
+def test_what_a_large_photo_took_is_given_back(post, astronaut, monkeypatch):
+    """Else each thread of the server keeps what it needed for the largest it had."""
+    given_back = []
+    monkeypatch.setattr("unmask.server.api.give_back_memory", lambda: given_back.append(True))
+    assert post(astronaut).status_code == 200
+    assert not given_back
+    assert post(jpeg(2100)).status_code == 200
+    assert given_back

@@ -9,12 +9,13 @@ import pytest
 
 pytest.importorskip("torch", reason="training needs torch: pip install 'unmask[train]'")
 
+import onnx
 import onnxruntime
 from onnx import numpy_helper
 
 from unmask.detector import Detector
 from unmask.training.export import export, to_onnx
-from unmask.training.quantize import quantize
+from unmask.training.quantize import _equalise, _separable, _simplified, quantize
 
 ASTRONAUT = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
 
@@ -47,7 +48,7 @@ def run(model, feeds):
     return [np.concatenate(one) for one in zip(*outputs, strict=True)]
 
 
-def test_all_convolutions_but_the_first_are_integers_and_the_head_is_not(models):
+def test_the_convolutions_are_integers_but_those_of_the_beginning_and_the_shortcuts(models):
     graph = models[1].graph
     kinds = {one.name: numpy_helper.to_array(one).dtype for one in graph.initializer}
     by_output = {node.output[0]: node for node in graph.node}
@@ -57,13 +58,47 @@ def test_all_convolutions_but_the_first_are_integers_and_the_head_is_not(models)
         is_integer = source is not None and source.op_type == "DequantizeLinear"
         return kinds[source.input[0]] if is_integer else kinds.get(node.input[1])
 
-    first, *rest = [node for node in graph.node if node.op_type == "Conv"]
-    assert len(rest) == 73
-    assert weights(first) == np.float32
-    assert {weights(node) for node in rest} == {np.dtype(np.int8)}
+    convolutions = [node for node in graph.node if node.op_type == "Conv"]
+    assert len(convolutions) == 74
+    for node in convolutions:
+        is_early = node.name.startswith(("/trunk/conv1/", "/trunk/conv2/", "/trunk/block1/"))
+        is_float = is_early or "skip" in node.name
+        assert weights(node) == (np.float32 if is_float else np.int8), node.name
     assert {weights(node) for node in graph.node if node.op_type == "Gemm"} == {
         np.dtype(np.float32)
     }
+
+
+def test_sums_of_residual_connections_are_not_rounded(models):
+    """The error of one block would be the next one's too, twelve times over."""
+    graph = models[1].graph
+    rounded = {node.input[0] for node in graph.node if node.op_type == "QuantizeLinear"}
+    sums = [node.output[0] for node in graph.node if node.op_type == "Add"]
+    assert len(sums) == 12
+    assert not rounded.intersection(sums[:-1])
+
+
+def test_channels_of_like_range_give_the_same_answer(models, feeds, tmp_path):
+    """What 8 bits then lose of a narrow channel is no more than of a wide one."""
+    model = _simplified(models[0], tmp_path / "model.onnx")
+    for depthwise, _ in _separable(model.graph):
+        weights = next(t for t in model.graph.initializer if t.name == depthwise.input[1])
+        uneven = np.geomspace(0.01, 100, weights.dims[0])[:, None, None, None]
+        values = numpy_helper.to_array(weights) * uneven
+        weights.CopyFrom(numpy_helper.from_array(values.astype(np.float32), weights.name))
+    probe = _separable(model.graph)[5][0].output[0]
+    model.graph.output.append(onnx.ValueInfoProto(name=probe))
+    *before, uneven = run(model, feeds)
+    _equalise(model, feeds)
+    *after, even = run(model, feeds)
+    for ours, theirs in zip(after, before, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-3 * np.abs(theirs).max())
+
+    def spread(maps):
+        ranges = np.abs(maps).max(axis=(0, 2, 3))
+        return ranges.max() / np.median(ranges)
+
+    assert spread(even) < spread(uneven) / 5
 
 
 def test_weights_have_a_scale_for_each_output_channel(models):

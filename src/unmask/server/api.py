@@ -16,7 +16,7 @@ from flask_openapi.types import ResponseDict
 from werkzeug.datastructures import FileStorage
 
 from unmask import __version__
-from unmask.detector import Detector, kind_of
+from unmask.detector import Detector, give_back_memory, kind_of
 from unmask.errors import InputError, UnsupportedFormatError
 from unmask.server.admission import Admission, busy, check_count
 from unmask.server.jobs import Jobs
@@ -53,6 +53,9 @@ from unmask.settings import Settings
 from unmask.video import Video
 
 __all__ = ["Service", "api"]
+
+LARGE_BYTES = 12_000_000
+"""Of a picture's pixels: above, looking for memory to give back is little beside judging it."""
 
 
 def problems(*codes: str) -> ResponseDict:
@@ -329,6 +332,9 @@ def _analyse(file: FileStorage, query: ImageQuery | BatchQuery) -> dict[str, Any
     gradcam = gradcam_jpeg(picture.pixels, report) if query.heatmap and query.overlay else None
     answer = image_answer(report, gradcam_image=gradcam, processing_time_s=perf_counter() - started)
     answer["timings_ms"]["media"] = round(read_ms, 3)
+    if picture.pixels.nbytes > LARGE_BYTES:
+        del picture
+        give_back_memory()
     return answer
 
 

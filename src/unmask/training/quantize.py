@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,30 +21,35 @@ __all__ = ["quantize"]
 
 Feed = Mapping[str, NDArray[Any]]
 
-QUANTIZED = ("Conv", "Relu", "Add", "MaxPool")
+QUANTIZED = ("Conv", "Relu", "MaxPool")
 """Kinds of nodes between which values stay in 8 bits."""
+
+TINY = 1e-8
+"""The least range of a channel or of its weights, so that nothing is divided by zero."""
 
 
 def quantize(model: onnx.ModelProto, samples: Iterable[Feed]) -> onnx.ModelProto:
     """The model with the trunk in 8 bits, its ranges as they occur in `samples`.
 
     Static quantisation (Jacob et al. 2018, section 3): weights in int8 with a scale per output
-    channel, activations in uint8 with a scale and zero point per tensor. The first convolution,
-    whose input is the picture itself, and everything after the trunk (pooling, spectrum, head,
-    Grad-CAM) stay in float: they take little time.
+    channel, activations in uint8 with a scale and zero point per tensor. In float stay the layers
+    up to the first residual sum, where rounding was seen to cost most; the other sums and the
+    shortcuts into them, where errors would pile up from block to block; and everything after the
+    trunk (pooling, spectrum, head, Grad-CAM).
     """
+    feeds = list(samples)
     with tempfile.TemporaryDirectory() as folder, _quiet():
         source, target = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
-        onnx.save(_simplified(model, source), source)
-        graph = onnx.load(source).graph
-        trunk, first = _trunk(graph)
+        simplified = _simplified(model, source)
+        _equalise(simplified, feeds)
+        onnx.save(simplified, source)
         quantize_static(
             source,
             target,
-            _Reader(samples),
+            _Reader(feeds),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=list(QUANTIZED),
-            nodes_to_quantize=[name for name in trunk if name != first],
+            nodes_to_quantize=_trunk(simplified.graph),
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             per_channel=True,
@@ -84,13 +90,81 @@ def _simplified(model: onnx.ModelProto, path: Path) -> onnx.ModelProto:
     return simplified
 
 
-def _trunk(graph: onnx.GraphProto) -> tuple[list[str], str]:
-    """Of the nodes up to the last convolution and its ReLU: the names, and the first's."""
+def _equalise(model: onnx.ModelProto, feeds: Iterable[Feed]) -> None:
+    """Bring the channels between depthwise and pointwise convolutions to ranges alike, in place.
+
+    Of a tensor in 8 bits the widest channel takes most; those of a depthwise convolution differ
+    by ten times and more. Nothing but the pointwise convolution reads them: each may be divided
+    by any number that its weights there are multiplied by (Nagel et al. 2019, section 4.1). That
+    number shares the spread between both, the root of the one's range by the other's (Xiao et al.
+    2023, equation 4).
+    """
+    pairs = _separable(model.graph)
+    outputs = [depthwise.output[0] for depthwise, _ in pairs]
+    ranges = [np.full(1, TINY)] * len(outputs)
+    probe = onnx.ModelProto()
+    probe.CopyFrom(model)
+    probe.graph.output.extend(onnx.ValueInfoProto(name=name) for name in outputs)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(
+        probe.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    for feed in feeds:
+        largest = [np.abs(one).max(axis=(0, 2, 3)) for one in session.run(outputs, feed)]
+        ranges = [np.maximum(*pair) for pair in zip(ranges, largest, strict=True)]
+    weights = {one.name: one for one in model.graph.initializer}
+    for (depthwise, pointwise), extent in zip(pairs, ranges, strict=True):
+        reader = weights[pointwise.input[1]]
+        spread = np.maximum(np.abs(numpy_helper.to_array(reader)).max(axis=(0, 2, 3)), TINY)
+        factor = np.sqrt(extent / spread)
+        _multiply(reader, factor[:, None, None])
+        for name in depthwise.input[1:]:
+            values = weights[name]
+            _multiply(values, 1 / factor.reshape(-1, *[1] * (len(values.dims) - 1)))
+
+
+def _separable(graph: onnx.GraphProto) -> list[tuple[onnx.NodeProto, onnx.NodeProto]]:
+    """Each depthwise convolution with the pointwise one, if that alone reads it."""
+    readers: dict[str, list[onnx.NodeProto]] = {}
+    for node in graph.node:
+        for name in node.input:
+            readers.setdefault(name, []).append(node)
+    pairs = [
+        (node, readers[node.output[0]][0])
+        for node in graph.node
+        if len(readers.get(node.output[0], ())) == 1
+    ]
+    return [(one, two) for one, two in pairs if _groups(one) > 1 and _groups(two) == 1]
+
+
+def _groups(node: onnx.NodeProto) -> int:
+    """Of a convolution: 1 where every output sees every input; 0 for any other node."""
+    if node.op_type != "Conv":
+        return 0
+    return next((one.i for one in node.attribute if one.name == "group"), 1)
+
+
+def _multiply(tensor: onnx.TensorProto, factors: NDArray[Any]) -> None:
+    values = (numpy_helper.to_array(tensor) * factors).astype(np.float32)
+    tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+
+
+def _trunk(graph: onnx.GraphProto) -> list[str]:
+    """The names of the nodes that are quantised, from the second block to the last ReLU."""
     convolutions = [i for i, node in enumerate(graph.node) if node.op_type == "Conv"]
-    # Nodes stand in the order of the data flow; the trunk ends with the last ReLU of a convolution.
-    between = graph.node[: convolutions[-1] + 2]
-    names = [node.name for node in between if node.op_type in QUANTIZED]
-    return names, graph.node[convolutions[0]].name
+    # Nodes stand in the order of the data flow: the first block ends with the first sum, the trunk
+    # with the ReLU of the last convolution.
+    first, last = convolutions[0], convolutions[-1]
+    sums = (i for i, node in enumerate(graph.node[:last]) if node.op_type == "Add")
+    between = graph.node[next(sums, first) + 1 : last + 2]
+    n_readers = Counter(name for node in graph.node for name in node.input)
+    added = {name for node in between if node.op_type == "Add" for name in node.input}
+
+    def is_shortcut(node: onnx.NodeProto) -> bool:
+        return node.output[0] in added and n_readers[node.input[0]] > 1
+
+    return [node.name for node in between if node.op_type in QUANTIZED and not is_shortcut(node)]
 
 
 @contextmanager
