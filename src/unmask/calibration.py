@@ -179,13 +179,28 @@ def _losses(p_fake: Scores, is_fake: NDArray[np.bool_]) -> NDArray[np.float64]:
 
 
 def threshold_at_false_alarms(p_fake: Scores, is_fake: NDArray[np.bool_], rate: float) -> float:
-    """The lowest threshold that at most `rate` of the genuine samples reach; 0 without any."""
+    """The lowest threshold that genuine samples reach at a rate of at most `rate`; 0 without any.
+
+    At most: as far as so many samples can show. That many may reach it whose rate has `rate` as
+    its upper 95 % limit, and none where there are too few to show it: one in a hundred would be
+    seen as often where the rate is four times as high.
+    """
     genuine = np.sort(np.asarray(p_fake)[~np.asarray(is_fake)])
-    allowed = int(np.floor(rate * len(genuine)))
+    counts = np.arange(len(genuine) + 1)
+    allowed = int(max(counts[_upper_limit(counts, len(genuine)) <= rate], default=0))
     if allowed >= len(genuine):
         return 0.0
     highest_quiet = genuine[len(genuine) - allowed - 1]
     return float(min(1.0, np.nextafter(highest_quiet, 2.0)))
+
+
+def _upper_limit(hits: NDArray[np.int_], n: int) -> NDArray[np.float64]:
+    """The one-sided 95 % limit of a rate (Wilson 1927) that gave this many hits in `n`."""
+    if not n:
+        return np.zeros(len(hits))
+    z, share = 1.6449, hits / n
+    spread = np.sqrt(share * (1 - share) / n + (z / (2 * n)) ** 2)
+    return np.asarray((share + z**2 / (2 * n) + z * spread) / (1 + z**2 / n))
 
 
 def threshold_at_misses(p_fake: Scores, is_fake: NDArray[np.bool_], rate: float) -> float:

@@ -224,6 +224,34 @@ def test_the_best_checkpoint_is_what_goes_on(tiny, manifest, tmp_path, monkeypat
     assert not torch.equal(last[head], best2[head])
 
 
+@pytest.mark.parametrize("average", [0.0, 0.9])
+def test_the_mean_of_the_first_the_best_and_the_last_weights_is_what_goes_on(
+    tiny, manifest, tmp_path, monkeypatch, average
+):
+    aucs = iter([0.9, 0.6])
+    monkeypatch.setattr(module, "_auc", lambda *_: next(aucs))
+    config = tiny(
+        *BLIND,
+        "stage1.epochs=0",
+        "stage2.steps_per_epoch=2",
+        f"stage2.average={average}",
+        "stage2.soup=true",
+    )
+    train(config, manifest, tmp_path)
+    key = "fc3.weight"
+    first, best = (
+        torch.load(tmp_path / f"{name}-stage2.pt", weights_only=True)["network"][key]
+        for name in ("start", "best")
+    )
+    checkpoint = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    last = checkpoint["network"][key]
+    if average:
+        (last,) = (w for w in checkpoint["average"] if w.shape == last.shape)
+    assert not torch.equal(best, last)
+    assert not torch.equal(first, best)
+    torch.testing.assert_close(weights(tmp_path)[key], (first + best + last) / 3)
+
+
 def test_it_stops_early_and_lowers_the_rate(tiny, manifest, tmp_path, monkeypatch):
     cross_entropy = module.F.cross_entropy
 

@@ -65,6 +65,10 @@ class Stage:
     stop_patience: int = 10
     average: float = 0.0
     """Decay of an exponential moving average of the weights, which is what is kept; 0: none."""
+    soup: bool = False
+    """End with the mean of the weights the stage began with, its best epoch's and its last ones,
+    not with the best alone (Wortsman et al., Model soups, ICML 2022; Robust fine-tuning, 2022).
+    """
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,17 +104,23 @@ def train(
             trainer = _StageTrainer(
                 network, config, stage, index, datasets[index], validation, run, log, (rank, world)
             )
+            begin = run / f"start-{name}.pt"
+            if stage.soup and resumed is None and rank == 0:
+                write_checkpoint(begin, {"network": network.state_dict()})
             trainer.run_to_the_end(resumed)
             # Whatever the last epoch was, the next stage and the export go on from the best.
             _wait(world)
-            network.load_state_dict(require_checkpoint(run / f"best-{name}.pt")["network"])
-    best = run / "best.pt"
+            kept = require_checkpoint(run / f"best-{name}.pt")["network"]
+            if stage.soup:
+                kept = _mean([require_checkpoint(begin)["network"], kept, trainer.last()])
+            network.load_state_dict(kept)
+    end = run / "best.pt"
     if rank == 0:
         _fit_feature_mean(network, datasets[-1])
         state = {"network": network.state_dict(), "config": dataclasses.asdict(config)}
-        write_checkpoint(best, state)
+        write_checkpoint(end, state)
     _wait(world)
-    return best
+    return end
 
 
 class _StageTrainer:
@@ -286,6 +292,11 @@ class _StageTrainer:
         }
         write_checkpoint(self.run / "checkpoint.pt", state)
 
+    def last(self) -> dict[str, Tensor]:
+        """The weights of the last step, or their average."""
+        with _Swapped(self.trained, self.average):
+            return {name: value.clone() for name, value in self.network.state_dict().items()}
+
     def _restore(self, checkpoint: dict[str, Any]) -> None:
         self.network.load_state_dict(checkpoint["network"])
         if self.locator:
@@ -371,6 +382,16 @@ def _parameter_groups(network: FusionNetwork, stage: Stage) -> list[dict[str, An
     head_rate = stage.head_learning_rate or stage.learning_rate
     groups = [{"params": head, "lr": head_rate}, {"params": trunk, "lr": stage.learning_rate}]
     return [group for group in groups if group["params"]]
+
+
+def _mean(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """The mean of networks, name by name; what is counted and not measured is the last one's."""
+    return {
+        name: torch.stack([state[name].to(value.device) for state in states]).mean(dim=0)
+        if value.is_floating_point()
+        else value
+        for name, value in states[-1].items()
+    }
 
 
 def _fit_spectrum(network: FusionNetwork, dataset: TrainingDataset) -> None:
