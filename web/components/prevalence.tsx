@@ -1,7 +1,7 @@
 "use client";
 
 import { useId, useState } from "react";
-import { flagPrecision, type SourceRates } from "@/lib/card";
+import { flagPrecision, leftOpen, type SourceRates } from "@/lib/card";
 import { rate } from "@/lib/format";
 import { pictures } from "@/lib/measured";
 import { Segmented } from "./ui/segmented";
@@ -17,11 +17,14 @@ const SHARES = [
 export function Prevalence({ sources }: { sources: readonly SourceRates[] }) {
   const id = useId();
   const [share, setShare] = useState<(typeof SHARES)[number]["value"]>("10");
-  const precisions = sources.flatMap(({ source, detections, falseAlarms }) =>
-    detections === null || falseAlarms === null
+  const precisions = sources.flatMap(({ source, detections, falseAlarms, nReal }) => {
+    // Among few genuine faces no false alarm is no promise that there are none.
+    const isLimit = falseAlarms === 0;
+    const alarms = isLimit && nReal !== null ? leftOpen(nReal) : falseAlarms;
+    return detections === null || alarms === null
       ? []
-      : { source, precision: flagPrecision(detections, falseAlarms, 1 / Number(share)) },
-  );
+      : { source, isLimit, precision: flagPrecision(detections, alarms, 1 / Number(share)) };
+  });
   if (precisions.length === 0) {
     return null;
   }
@@ -39,12 +42,15 @@ export function Prevalence({ sources }: { sources: readonly SourceRates[] }) {
       <div className="mt-3" aria-live="polite">
         <p>Then a flag is right</p>
         <ul>
-          {precisions.map(({ source, precision }) => (
+          {precisions.map(({ source, isLimit, precision }) => (
             <li key={source}>
               {precision === null ? (
                 <strong className="font-medium">an unknown share</strong>
               ) : (
-                <strong className="reading">{rate(precision)}</strong>
+                <>
+                  {isLimit && "at least "}
+                  <strong className="reading">{rate(precision)}</strong>
+                </>
               )}{" "}
               of the time ({pictures(source)})
             </li>

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { ModelAnswer } from "./api";
-import { flagPrecision, knownFailures, rates, sources, thresholds } from "./card";
+import { flagPrecision, knownFailures, leftOpen, rates, sources, thresholds } from "./card";
 
 function card(documentation: object, limits: Record<string, number> = {}): ModelAnswer {
   return { documentation, thresholds: limits } as ModelAnswer;
@@ -68,4 +68,10 @@ describe("flagPrecision", () => {
     expect(flagPrecision(0.5, 0.1, 1)).toBe(1);
     expect(flagPrecision(0, 0, 0.5)).toBeNull();
   });
+});
+
+it("leaves open what none among a few cannot rule out", () => {
+  expect(leftOpen(100)).toBeCloseTo(0.0263, 4);
+  expect(leftOpen(10_000)).toBeLessThan(0.0003);
+  expect(flagPrecision(0.5, leftOpen(100), 0.1)).toBeLessThan(0.7);
 });

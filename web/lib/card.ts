@@ -82,6 +82,12 @@ export function flagPrecision(
   return right + wrong === 0 ? null : right / (right + wrong);
 }
 
+/** The rate of false alarms that none among `n` genuine faces leaves open: the upper 95 % limit
+ * (Wilson 1927). None seen is not none. */
+export function leftOpen(n: number): number {
+  return 1.6449 ** 2 / (n + 1.6449 ** 2);
+}
+
 function record(value: unknown): Record<string, unknown> {
   return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
 }
