@@ -33,6 +33,9 @@ describe("excerpt", () => {
   it("is of measurements only", () => {
     expect(isMeasurement(file)).toBe(true);
     expect(isMeasurement({ name: "ablation", runs: [] })).toBe(false);
+    // The same pictures once more, only some of them.
+    expect(isMeasurement({ ...file, robustness: { "jpeg-50": {} } })).toBe(false);
+    expect(isMeasurement({ ...file, robustness: {}, explanations: {} })).toBe(false);
   });
 
   it("is there for the results files of the repository", () => {

@@ -12,9 +12,12 @@ export function excerpt({ name, model, origin, frame, verdicts }) {
   return { name, model, created: origin.created, auc: figures.auc ?? null, verdicts };
 }
 
-/** A file of another kind, such as an ablation's, has no verdicts to tell. */
+/** A file of another kind, such as an ablation's, has no verdicts to tell; and one that looks closer
+ * at a part of another's pictures, degraded or explained, would tell the same once more. */
 export function isMeasurement(file) {
-  return Boolean(file.name && file.model && file.origin && Array.isArray(file.verdicts));
+  const isCloserLook = Object.keys(file.robustness ?? {}).length > 0 || file.explanations;
+  const isComplete = file.name && file.model && file.origin && Array.isArray(file.verdicts);
+  return Boolean(isComplete && !isCloserLook);
 }
 
 export function excerpts() {
