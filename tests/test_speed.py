@@ -66,7 +66,8 @@ def test_pictures_side_by_side_do_not_fight_for_threads(
         return (process_time() - started) / len(sources)
 
     [network] = least(bare_network)
-    assert min(batch() for _ in range(3)) < 1.6 * network
+    # Alone it is 1.4, where they fight 2.2; threads that other tests left running count too.
+    assert min(batch() for _ in range(3)) < 1.9 * network
 
 
 def test_each_stage_is_a_small_part_of_the_network(
