@@ -68,7 +68,8 @@ def train(
         list[str] | None, typer.Option("--set", help="one value: stage1.epochs=2")
     ] = None,
     start: Annotated[
-        Path | None, typer.Option(help="ImageNet trunk (.safetensors) or a best.pt to go on from")
+        Path | None,
+        typer.Option(help="ImageNet trunk (.safetensors); or best.pt or .onnx to go on from"),
     ] = None,
 ) -> None:
     """Train both stages."""
