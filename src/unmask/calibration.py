@@ -5,6 +5,8 @@ The same functions fit the constants and apply them, so that what was measured i
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -25,6 +27,7 @@ __all__ = [
     "negative_log_likelihood",
     "threshold_at_false_alarms",
     "threshold_at_misses",
+    "wilson",
 ]
 
 Scores = NDArray[np.floating[Any]]
@@ -181,26 +184,35 @@ def _losses(p_fake: Scores, is_fake: NDArray[np.bool_]) -> NDArray[np.float64]:
 def threshold_at_false_alarms(p_fake: Scores, is_fake: NDArray[np.bool_], rate: float) -> float:
     """The lowest threshold that genuine samples reach at a rate of at most `rate`; 0 without any.
 
-    At most: as far as so many samples can show. That many may reach it whose rate has `rate` as
-    its upper 95 % limit, and none where there are too few to show it: one in a hundred would be
-    seen as often where the rate is four times as high.
+    At most: as far as so many samples can show. So many may reach it that the upper 95 % limit of
+    their rate is `rate`, and none where there are too few to show it: one in a hundred leaves a
+    rate of four in a hundred possible.
     """
     genuine = np.sort(np.asarray(p_fake)[~np.asarray(is_fake)])
-    counts = np.arange(len(genuine) + 1)
-    allowed = int(max(counts[_upper_limit(counts, len(genuine)) <= rate], default=0))
+
+    def upper_limit(hits: int) -> float:
+        _, high = wilson(hits, len(genuine), level=0.9) or (0.0, 0.0)
+        return high
+
+    allowed = max(0, bisect_right(range(len(genuine) + 1), rate, key=upper_limit) - 1)
     if allowed >= len(genuine):
         return 0.0
     highest_quiet = genuine[len(genuine) - allowed - 1]
     return float(min(1.0, np.nextafter(highest_quiet, 2.0)))
 
 
-def _upper_limit(hits: NDArray[np.int_], n: int) -> NDArray[np.float64]:
-    """The one-sided 95 % limit of a rate (Wilson 1927) that gave this many hits in `n`."""
-    if not n:
-        return np.zeros(len(hits))
-    z, share = 1.6449, hits / n
-    spread = np.sqrt(share * (1 - share) / n + (z / (2 * n)) ** 2)
-    return np.asarray((share + z**2 / (2 * n) + z * spread) / (1 + z**2 / n))
+def wilson(hits: float, n: float, *, level: float = 0.95) -> tuple[float, float] | None:
+    """Interval of a proportion of independent trials. Wilson, JASA 22 (1927)."""
+    from statistics import NormalDist  # nothing that serves needs it at start-up
+
+    if n <= 0:
+        return None
+    z = NormalDist().inv_cdf(0.5 + level / 2)
+    share = hits / n
+    centre = share + z * z / (2 * n)
+    spread = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    scale = 1 + z * z / n
+    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
 
 
 def threshold_at_misses(p_fake: Scores, is_fake: NDArray[np.bool_], rate: float) -> float:

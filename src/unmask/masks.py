@@ -27,10 +27,10 @@ STRANGE = 8.0
 """Grey levels: where nine tenths of the picture differ by more, it is another frame."""
 
 
-def difference(fake: Image, original: Image) -> Mask | None:
+def difference(fake: Image, original: Image) -> Mask:
     """Where a `(S, S, 3)` uint8 fake differs from its original, cut alike.
 
-    In steps of a cell: what one pixel differs by is coding. None where the two differ nearly
+    In steps of a cell: what one pixel differs by is coding. `unknown` where the two differ nearly
     everywhere: then they are not the same moment, or were framed otherwise, and tell nothing.
     """
     apart = np.abs(fake.astype(np.float32) - original).mean(axis=2)
@@ -38,17 +38,17 @@ def difference(fake: Image, original: Image) -> Mask | None:
     # A dark picture's differences are as small as its values.
     light = float(np.clip(original.mean() / 100, 0.3, 1.0))
     if float(np.percentile(coarse, 10)) > STRANGE * light:
-        return None
+        return unknown(fake.shape[0])
     coarse = np.clip((coarse / light - BASE) / SPAN, 0, 1)
     size = (fake.shape[1], fake.shape[0])
     return np.asarray(PIL.Image.fromarray(coarse).resize(size, PIL.Image.Resampling.BILINEAR))
 
 
-def cells(mask: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The mean of each cell: `(S, S)` -> `(S / 32, S / 32)`, rounded down."""
-    size = max(1, mask.shape[1] // CELL_PX), max(1, mask.shape[0] // CELL_PX)
+def cells(mask: NDArray[np.float32], shape: tuple[int, ...] | None = None) -> NDArray[np.float32]:
+    """The mean of each cell: `(S, S)` -> `(S / 32, S / 32)`, rounded down, or another `shape`."""
+    height, width = shape or (max(1, side // CELL_PX) for side in mask.shape)
     picture = PIL.Image.fromarray(np.ascontiguousarray(mask, np.float32))
-    return np.asarray(picture.resize(size, PIL.Image.Resampling.BOX))
+    return np.asarray(picture.resize((width, height), PIL.Image.Resampling.BOX))
 
 
 def nowhere(size: int) -> Mask:

@@ -7,7 +7,7 @@ import PIL.Image
 import pytest
 
 from unmask.errors import DataError, UndecodableError
-from unmask.evaluation.explanations import Pointing, explainable, point, summarise
+from unmask.evaluation.explanations import Pointing, point, summarise
 from unmask.evaluation.manifest import Manifest, Row
 from unmask.types import (
     Box,
@@ -65,9 +65,9 @@ def report(hottest=None, affine=UPRIGHT, verdict=Verdict.LIKELY_FAKE):
 
 
 def test_fakes_go_with_their_originals_and_without_any_there_is_nothing_to_measure(manifest):
-    assert explainable(manifest) == [(1, 0), (2, 0)]
+    assert manifest.fakes_with_originals("picture") == [(1, 0), (2, 0)]
     with pytest.raises(DataError, match="genuine picture"):
-        explainable(manifest.where(label="FAKE"))
+        manifest.where(label="FAKE").fakes_with_originals("picture")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from unmask.errors import DataError
-from unmask.evaluation import Options, Outcome, measure, read_results, read_scores
+from unmask.evaluation import Manifest, Options, Outcome, measure, read_results, read_scores
 from unmask.evaluation.explanations import Pointing
 from unmask.evaluation.splices import Finding
 from unmask.evaluation.tables import TABLES
@@ -99,7 +99,7 @@ def test_what_was_spliced_is_measured_beside_the_figures(manifest, monkeypatch):
 def test_heat_maps_are_compared_with_the_truth_where_it_is_asked_for(manifest, monkeypatch):
     module = sys.modules["unmask.evaluation.measure"]
     pointed = [Pointing(2, is_likely_fake=True, is_hit=True, chance=0.25)]
-    monkeypatch.setattr(module, "explainable", lambda _: [(2, 0)])
+    monkeypatch.setattr(Manifest, "fakes_with_originals", lambda *_: [(2, 0)])
     monkeypatch.setattr(module, "point", lambda *_: iter(pointed))
     outcomes = [Outcome(0.5)] * len(manifest)
     given = {"name": "n", "explain": lambda _: None, "options": QUICK}

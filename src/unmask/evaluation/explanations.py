@@ -12,17 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import PIL.Image
 
 from unmask.alignment import warp
-from unmask.errors import DataError, InputError
-from unmask.evaluation.intervals import cluster_wilson
+from unmask.errors import InputError
+from unmask.evaluation.intervals import proportion
 from unmask.evaluation.manifest import Manifest
 from unmask.evaluation.results import Explanations, Pointed
-from unmask.masks import difference
+from unmask.masks import cells, difference
 from unmask.types import Heatmap, Image, ImageReport, Verdict
 
-__all__ = ["Pointing", "explainable", "point", "summarise"]
+__all__ = ["Pointing", "point", "summarise"]
 
 MANIPULATED = 0.5
 """A place counts as manipulated from this mean of its mask on."""
@@ -40,17 +39,6 @@ class Pointing:
     is_likely_fake: bool
     is_hit: bool | None
     chance: float
-
-
-def explainable(manifest: Manifest) -> list[tuple[int, int]]:
-    """The rows of each fake and its original.
-
-    Raises:
-        DataError: there are none.
-    """
-    if pairs := manifest.fakes_with_originals():
-        return pairs
-    raise DataError("no fake of the manifest has its genuine picture there, by source, original")
 
 
 def point(
@@ -78,12 +66,7 @@ def point(
 def _hit(heatmap: Heatmap, pictures: Sequence[Image]) -> tuple[bool, float] | None:
     """Whether the hottest place was manipulated, and the share of places that were."""
     crops = [warp(picture, heatmap.affine, heatmap.crop_size).pixels for picture in pictures]
-    mask = difference(*crops)
-    if mask is None:
-        return None
-    size = (heatmap.values.shape[1], heatmap.values.shape[0])
-    places = np.asarray(PIL.Image.fromarray(mask).resize(size, PIL.Image.Resampling.BOX))
-    manipulated = places > MANIPULATED
+    manipulated = cells(difference(*crops), heatmap.values.shape) > MANIPULATED
     if not manipulated.any():
         return None
     return bool(manipulated.flat[heatmap.values.argmax()]), float(manipulated.mean())
@@ -95,12 +78,10 @@ def summarise(manifest: Manifest, pointings: Iterable[Pointing]) -> Explanations
     clusters = manifest.clusters
 
     def share(of: list[Pointing]) -> Pointed:
-        if not of:
-            return Pointed(n=0, value=None, low=None, high=None, chance=None)
         hits = np.array([bool(one.is_hit) for one in of])
-        low, high = cluster_wilson(hits, clusters[[one.fake for one in of]]) or (None, None)
-        chance = float(np.mean([one.chance for one in of]))
-        return Pointed(n=len(of), value=float(hits.mean()), low=low, high=high, chance=chance)
+        chance = float(np.mean([one.chance for one in of])) if of else None
+        members = clusters[[one.fake for one in of]]
+        return {"n": len(of), "chance": chance, **proportion(hits, members)}
 
     known = [one for one in pointings if one.is_hit is not None]
     return Explanations(

@@ -13,7 +13,9 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from unmask.calibration import wilson
 from unmask.errors import DataError
+from unmask.evaluation.results import Estimate
 
 __all__ = [
     "Difference",
@@ -22,6 +24,7 @@ __all__ = [
     "cluster_wilson",
     "delong",
     "paired_bootstrap",
+    "proportion",
     "wilson",
 ]
 
@@ -31,18 +34,6 @@ Figures = Callable[[NDArray[np.intp]], Mapping[str, float | None]]
 
 # A figure that is undefined in more resamples than this has no interval.
 MAX_UNDEFINED = 0.1
-
-
-def wilson(hits: float, n: float, *, level: float = 0.95) -> Range | None:
-    """Interval of a proportion of independent trials. Wilson, JASA 22 (1927)."""
-    if n <= 0:
-        return None
-    z = NormalDist().inv_cdf(0.5 + level / 2)
-    share = hits / n
-    centre = share + z * z / (2 * n)
-    spread = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    scale = 1 + z * z / n
-    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
 
 
 def cluster_wilson(
@@ -67,6 +58,13 @@ def cluster_wilson(
         variance = n_clusters / (n_clusters - 1) * np.square(deviations).sum() / n**2
         effective = n / max(1.0, float(variance) / (share * (1 - share) / n))
     return wilson(k / n * effective, effective, level=level)
+
+
+def proportion(hits: ArrayLike, clusters: NDArray[np.intp]) -> Estimate:
+    """The share of hits with its `cluster_wilson`; nothing of nothing."""
+    hit = np.asarray(hits, bool)
+    low, high = cluster_wilson(hit, clusters) or (None, None)
+    return Estimate(value=float(hit.mean()) if hit.size else None, low=low, high=high)
 
 
 def bootstrap(

@@ -79,15 +79,23 @@ class Manifest:
             raise DataError(f"the manifest has no row with {asked}")
         return replace(self, rows=rows)
 
-    def fakes_with_originals(self) -> list[tuple[int, int]]:
-        """The numbers of each fake and the genuine row of the same `source` and `original`."""
+    def fakes_with_originals(self, what: str) -> list[tuple[int, int]]:
+        """The numbers of each fake and the genuine row of the same `source` and `original`.
+
+        Raises:
+            DataError: there are none; the message calls the files `what` they are.
+        """
         rows = list(enumerate(self.rows))
         genuine = {(row.source, row.original): n for n, row in rows if row.label == "REAL"}
-        return [
+        pairs = [
             (n, genuine[row.source, row.original])
             for n, row in rows
             if row.label == "FAKE" and row.original and (row.source, row.original) in genuine
         ]
+        if not pairs:
+            message = f"no fake of the manifest has its genuine {what} there"
+            raise DataError(f"{message}, by source, original")
+        return pairs
 
     def require_files(self) -> None:
         """Fail before hours are spent where the files are not where the manifest says.

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from unmask.errors import DataError
-from unmask.evaluation.explanations import Pointing, explainable, point
+from unmask.evaluation.explanations import point
 from unmask.evaluation.explanations import summarise as explanations_of
 from unmask.evaluation.manifest import Manifest
 from unmask.evaluation.plots import plot
@@ -18,7 +18,7 @@ from unmask.evaluation.protocol import Options, compare, evaluate, stability
 from unmask.evaluation.results import FORMAT, Results, Stability, origin, write_results
 from unmask.evaluation.robustness import DEGRADATIONS, degrade
 from unmask.evaluation.scores import Outcome, Scorer, score, score_degraded, write_scores
-from unmask.evaluation.splices import Finding, find_splices, pairs, summarise
+from unmask.evaluation.splices import find_splices, pairs, summarise
 from unmask.types import Image, ImageReport, ModelIdentity, VideoReport
 
 __all__ = ["Track", "measure"]
@@ -71,11 +71,11 @@ def measure(
         raise DataError(f"{plots}: this folder does not exist")
     for unknown in set(degradations) - set(DEGRADATIONS):
         raise DataError(f"no degradation {unknown!r}; there are {', '.join(DEGRADATIONS)}")
-    options = options or Options()
+    options, track = options or Options(), track or _untracked
     spliced = [] if judge is None else pairs(manifest)
     if explain is not None and read is None:
         raise DataError("heat maps are compared with the truth of pictures that can be read")
-    explained = [] if explain is None else explainable(manifest)
+    explained = [] if explain is None else manifest.fakes_with_originals("picture")
     if degradations and (read is None or not callable(scorer)):
         raise DataError("degraded pictures need a detector to score and a way to read them")
     if callable(scorer):
@@ -97,17 +97,14 @@ def measure(
         robustness[degradation] = stability(manifest, outcomes, list(degraded), options)
     splices = None
     if judge is not None:
-        findings: Iterable[Finding] = find_splices(manifest, spliced, judge)
-        if track is not None:
-            findings = track(findings, "splices", len(spliced))
-        splices = summarise(manifest, findings)
+        findings = find_splices(manifest, spliced, judge)
+        splices = summarise(manifest, track(findings, "splices", len(spliced)))
     explanations = None
     if explain is not None:
         assert read is not None
-        pointings: Iterable[Pointing] = point(manifest, explained, explain, read)
-        if track is not None:
-            pointings = track(pointings, "explanations", len(explained))
-        explanations = explanations_of(manifest, pointings)
+        pointings = point(manifest, explained, explain, read)
+        told = track(pointings, "explanations", len(explained))
+        explanations = explanations_of(manifest, told)
     figures = evaluate(manifest, outcomes, options)
     results: Results = {
         "format": FORMAT,
@@ -128,8 +125,12 @@ def measure(
     return results
 
 
-def _tracked(scorer: Scorer, track: Track | None, step: str, n: int) -> Scorer:
-    return scorer if track is None else lambda sources: track(scorer(sources), step, n)
+def _untracked(things: Iterable[T], _what: str, _total: int, /) -> Iterable[T]:
+    return things
+
+
+def _tracked(scorer: Scorer, track: Track, step: str, n: int) -> Scorer:
+    return lambda sources: track(scorer(sources), step, n)
 
 
 def _degrade(name: str, image: Image, path: str) -> Image:

@@ -19,9 +19,9 @@ from unmask.evaluation import metrics
 from unmask.evaluation.intervals import (
     Difference,
     bootstrap,
-    cluster_wilson,
     delong,
     paired_bootstrap,
+    proportion,
 )
 from unmask.evaluation.manifest import Manifest
 from unmask.evaluation.results import (
@@ -333,9 +333,9 @@ def _coverage(table: _Table) -> Coverage:
     return Coverage(
         rows=fake.size,
         scored=int(table.scored.sum()),
-        share=_proportion(table.scored, table.clusters),
-        share_real=_proportion(table.scored[~fake], table.clusters[~fake]),
-        share_fake=_proportion(table.scored[fake], table.clusters[fake]),
+        share=proportion(table.scored, table.clusters),
+        share_real=proportion(table.scored[~fake], table.clusters[~fake]),
+        share_fake=proportion(table.scored[fake], table.clusters[fake]),
         statuses=dict(Counter(table.status.tolist()).most_common()),
     )
 
@@ -350,15 +350,15 @@ def _verdicts(source: str, table: _Table) -> Verdicts | None:
     }
     told = table.keep(table.scored & (table.verdict != ""))
     real, fake = told.keep(~told.is_fake), told.keep(told.is_fake)
-    false_alarms = _proportion(real.verdict == Verdict.LIKELY_FAKE, real.clusters)
-    caught = _proportion(fake.verdict == Verdict.LIKELY_FAKE, fake.clusters)
+    false_alarms = proportion(real.verdict == Verdict.LIKELY_FAKE, real.clusters)
+    caught = proportion(fake.verdict == Verdict.LIKELY_FAKE, fake.clusters)
     return Verdicts(
         source=source,
         counts=counts,
         false_alarms=false_alarms,
         caught=caught,
-        missed=_proportion(fake.verdict == Verdict.LIKELY_REAL, fake.clusters),
-        inconclusive=_proportion(told.verdict == Verdict.INCONCLUSIVE, told.clusters),
+        missed=proportion(fake.verdict == Verdict.LIKELY_REAL, fake.clusters),
+        inconclusive=proportion(told.verdict == Verdict.INCONCLUSIVE, told.clusters),
         flag_precision={
             str(prevalence): _flag_precision(caught, false_alarms, prevalence)
             for prevalence in PREVALENCES
@@ -400,8 +400,8 @@ def _transfer(sources: Mapping[str, _Table]) -> Iterable[Transfer]:
                         "to": name,
                         "target": target,
                         "threshold": threshold,
-                        "false_alarms": _proportion(flagged[~fake], table.clusters[~fake]),
-                        "caught": _proportion(flagged[fake], table.clusters[fake]),
+                        "false_alarms": proportion(flagged[~fake], table.clusters[~fake]),
+                        "caught": proportion(flagged[fake], table.clusters[fake]),
                     }
                 )
 
@@ -463,8 +463,3 @@ def _estimate(value: float | None, interval: tuple[float, float] | None) -> Esti
     if value is None or interval is None:
         return Estimate(value=value, low=None, high=None)
     return Estimate(value=value, low=interval[0], high=interval[1])
-
-
-def _proportion(hits: NDArray[np.bool_], clusters: NDArray[np.intp]) -> Estimate:
-    value = float(hits.mean()) if hits.size else None
-    return _estimate(value, cluster_wilson(hits, clusters))

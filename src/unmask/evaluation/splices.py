@@ -16,8 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unmask.errors import DataError
-from unmask.evaluation.intervals import cluster_wilson
+from unmask.evaluation.intervals import proportion
 from unmask.evaluation.manifest import Manifest
 from unmask.evaluation.results import Counted, Splices
 from unmask.types import Verdict, VideoReport
@@ -47,9 +46,7 @@ def pairs(manifest: Manifest) -> list[tuple[int, int | None]]:
     Raises:
         DataError: there are none.
     """
-    fakes = [(genuine, fake) for fake, genuine in manifest.fakes_with_originals()]
-    if not fakes:
-        raise DataError("no fake of the manifest has its genuine video there, by source, original")
+    fakes = [(genuine, fake) for fake, genuine in manifest.fakes_with_originals("video")]
     return [*fakes, *((n, None) for n in sorted({n for n, _ in fakes}))]
 
 
@@ -131,9 +128,8 @@ def summarise(manifest: Manifest, findings: Iterable[Finding]) -> Splices:
 
     def share(of: list[Finding]) -> Counted:
         hits = np.array([finding.is_found for finding in of])
-        interval = cluster_wilson(hits, clusters[[finding.genuine for finding in of]])
-        low, high = interval or (None, None)
-        return Counted(n=len(of), value=float(hits.mean()), low=low, high=high)
+        members = clusters[[finding.genuine for finding in of]]
+        return {"n": len(of), **proportion(hits, members)}
 
     return Splices(
         share=SHARE,

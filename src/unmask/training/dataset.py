@@ -369,8 +369,6 @@ class TrainingDataset(Dataset[Sample]):
         image = _read(original.path)
         genuine = warp(image, affine, pixels.shape[0]).pixels
         mask = difference(pixels, genuine)
-        if mask is None:
-            mask = unknown(pixels.shape[0])
         if rng.random() >= self.config.batch.partial or original.landmarks is None:
             return pixels, mask
         points = _through(affine, self._mesh_points(original, image))
