@@ -212,7 +212,9 @@ def wilson(hits: float, n: float, *, level: float = 0.95) -> tuple[float, float]
     centre = share + z * z / (2 * n)
     spread = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     scale = 1 + z * z / n
-    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
+    # Of none and of all the limit is exact, where rounding would leave some 1e-17 beside it.
+    low = 0.0 if hits == 0 else max(0.0, (centre - spread) / scale)
+    return low, 1.0 if hits == n else min(1.0, (centre + spread) / scale)
 
 
 def threshold_at_misses(p_fake: Scores, is_fake: NDArray[np.bool_], rate: float) -> float:

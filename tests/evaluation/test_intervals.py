@@ -26,6 +26,12 @@ def test_wilson_equals_scipy(trial):
     assert wilson(hits, n) == pytest.approx((expected.low, expected.high), abs=1e-9)
 
 
+@pytest.mark.parametrize("n", [5, 15, 33])
+def test_none_and_all_reach_their_ends(n):
+    assert wilson(0, n)[0] == 0
+    assert wilson(n, n)[1] == 1
+
+
 def test_wilson_of_nothing_is_none():
     assert wilson(0, 0) is None
     assert cluster_wilson([], np.array([], int)) is None
