@@ -25,7 +25,14 @@ const measured: Measurement = excerpt(file);
 
 describe("excerpt", () => {
   it("keeps what the page tells and nothing more", () => {
-    expect(Object.keys(measured)).toEqual(["name", "model", "created", "auc", "verdicts"]);
+    expect(Object.keys(measured)).toEqual([
+      "name",
+      "model",
+      "areVideos",
+      "created",
+      "auc",
+      "verdicts",
+    ]);
     expect(measured.auc).toEqual(estimate);
     expect(excerpt({ ...file, frame: null }).auc).toBeNull();
   });
@@ -46,6 +53,14 @@ describe("excerpt", () => {
       expect(row.falseAlarms).toHaveProperty("value");
     }
   });
+});
+
+it("tells whole videos from the pictures of the same source", () => {
+  const videos = excerpt({ ...file, settings: { files: "videos" } });
+  expect(rows([measured, videos]).map((row) => row.pictures)).toEqual([
+    "films",
+    "films, whole videos",
+  ]);
 });
 
 it("counts what was analysed by source, without the mixture of all", () => {
@@ -74,4 +89,5 @@ it("never passes the figures of another model for those of this one", () => {
 it("names a source it does not know as it is named", () => {
   expect(pictures("dfdc")).toContain("DFDC");
   expect(pictures("films")).toBe("films");
+  expect(pictures("photo")).toContain("genuine");
 });

@@ -20,6 +20,8 @@ interface Counts {
 export interface Measurement {
   name: string;
   model: { name: string; version: string; sha256: string };
+  /** Whether whole videos were judged, and not pictures. */
+  areVideos: boolean;
   created: string;
   auc: Estimate | null;
   verdicts: {
@@ -47,12 +49,12 @@ export interface MeasuredRow {
 /** One row per source of pictures. The files also have one of all their sources together, which is
  * left out: it would say how the sources were mixed. */
 export function rows(measurements: readonly Measurement[]): MeasuredRow[] {
-  return measurements.flatMap(({ name, verdicts }) =>
+  return measurements.flatMap(({ name, areVideos, verdicts }) =>
     verdicts
       .filter(({ source }) => source !== "")
       .map(({ source, counts: { real, fake }, ...rates }) => ({
         key: `${name} ${source}`,
-        pictures: pictures(source),
+        pictures: areVideos ? `${pictures(source)}, whole videos` : pictures(source),
         nReal: analysed(real),
         nFake: analysed(fake),
         notAnalysed: real.not_analysed + fake.not_analysed,
@@ -77,7 +79,7 @@ const PICTURES: Record<string, string> = {
   dfdc: "DFDC: faces swapped in videos",
   "ffhq-stylegan": "StyleGAN: faces made up, and portraits",
   "ffpp-c23": "FaceForensics++: swapped and re-enacted faces",
-  photos: "Photos of people, all genuine",
+  photo: "Photos of people, all genuine",
 };
 
 /** A source of pictures in words, or its name where there are none. */

@@ -7,9 +7,10 @@ const results = new URL("../../docs/results/", import.meta.url);
 const destination = new URL("../public/results.json", import.meta.url);
 
 /** Of a results file: whose figures, on what, and how often its verdicts were right. */
-export function excerpt({ name, model, origin, frame, verdicts }) {
-  const figures = frame?.figures ?? {};
-  return { name, model, created: origin.created, auc: figures.auc ?? null, verdicts };
+export function excerpt({ name, model, origin, settings, frame, verdicts }) {
+  const areVideos = settings?.files === "videos";
+  const auc = frame?.figures?.auc ?? null;
+  return { name, model, areVideos, created: origin.created, auc, verdicts };
 }
 
 /** A file of another kind, such as an ablation's, has no verdicts to tell; and one that looks closer
