@@ -294,6 +294,24 @@ def test_rates_follow_their_schedule(tiny, schedule, expected):
     assert rates == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(
+    ("precision", "capability", "is_half"),
+    [
+        ("auto", "AVX512", True),
+        ("auto", "AVX2", False),
+        ("bfloat16", "AVX2", True),
+        ("float32", "AVX512", False),
+    ],
+)
+def test_bfloat16_is_used_where_the_processor_has_it(precision, capability, is_half, monkeypatch):
+    """One that imitates it takes many times as long as in float32."""
+    monkeypatch.setattr(module, "_device", lambda: torch.device("cpu"))
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    with module._autocast(TrainingConfig(precision=precision)):
+        product = torch.ones(2, 2) @ torch.ones(2, 2)
+    assert product.dtype == (torch.bfloat16 if is_half else torch.float32)
+
+
 def test_an_average_of_the_weights_is_what_is_kept(tiny, manifest, tmp_path):
     shared = (*BLIND, "stage1.epochs=0", "stage2.epochs=1")
     train(tiny(*shared), manifest, tmp_path / "plain")

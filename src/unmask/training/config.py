@@ -104,7 +104,9 @@ class TrainingConfig:
     """Sources whose fakes were made whole, by a generator: manipulated everywhere."""
     validation_limit: int = 0
     """Most pictures of each class and source that validate an epoch; 0: all."""
-    precision: Literal["bfloat16", "float32"] = "bfloat16"
+    precision: Literal["auto", "bfloat16", "float32"] = "auto"
+    """Of the passes through the network. `auto` is bfloat16 where the processor computes in it;
+    one that has to imitate it takes many times as long as in float32."""
     workers: int = 2
     checkpoint_every: int = 50
 

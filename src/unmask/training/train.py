@@ -454,8 +454,15 @@ def _device() -> torch.device:
 
 
 def _autocast(config: TrainingConfig) -> torch.autocast:
-    enabled = config.precision == "bfloat16"
-    return torch.autocast(_device().type, torch.bfloat16, enabled=enabled)
+    is_wanted = config.precision == "bfloat16" or (config.precision == "auto" and _has_bfloat16())
+    return torch.autocast(_device().type, torch.bfloat16, enabled=is_wanted)
+
+
+def _has_bfloat16() -> bool:
+    """Whether the device computes in bfloat16, and does not imitate it."""
+    if _device().type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.backends.cpu.get_cpu_capability().startswith("AVX512")
 
 
 def _join_processes() -> tuple[int, int]:
