@@ -40,7 +40,7 @@ def bare_network(precision: Precision = "fp32", *, threads: int = 0) -> Callable
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
-    crop, _ = Network().golden()[0]
+    crop = Network().golden()[0].crop
     feed = {"crops": crop[None], "spectra": describe(crop).vector[None]}
     return lambda: session.run(None, feed)
 

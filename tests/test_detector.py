@@ -446,7 +446,7 @@ def test_a_model_whose_card_does_not_fit_does_not_start(
 
 
 def test_a_golden_sample_of_each_class_is_in_the_card(detector: Detector) -> None:
-    logits = [logit for _, logit in detector._network.golden()]
+    logits = [sample.logit for sample in detector._network.golden()]
     assert len(logits) >= 2
     assert np.ptp(logits) > 0.05  # else the proof could not tell the samples apart
 

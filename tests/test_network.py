@@ -99,7 +99,7 @@ def test_a_file_with_its_own_card_put_back_is_the_same_model(
 ) -> None:
     """What shows that the refusals above are of the card, not of how the tests write it."""
     again = Network(with_card(card))
-    crop, _ = again.golden()[0]
+    crop = again.golden()[0].crop
     assert again.card == detector.card
     assert again.identity.name == detector.identity.name
     assert again.run([crop], [describe(crop)]).logits == pytest.approx(
@@ -206,7 +206,7 @@ def test_b1_pixels_go_in_as_they_are_and_one_place_normalises_them(network: Netw
 def test_a7_a8_both_logits_are_read_and_their_softmax_is_the_sigmoid_of_the_margin(
     network: Network,
 ) -> None:
-    crop, _ = network.golden()[0]
+    crop = network.golden()[0].crop
     spectrum = describe(crop)
     feed = {"crops": crop[None], "spectra": spectrum.vector[None]}
     [logits] = network._session.run(["logits"], feed)
@@ -226,7 +226,7 @@ def fusion(network: Network) -> Network:
 
 def test_a10_both_branches_speak(fusion: Network) -> None:
     """Another spectrum, or another crop, is another logit."""
-    crop, _ = fusion.golden()[0]
+    crop = fusion.golden()[0].crop
     spectrum, other = describe(crop), describe(np.roll(crop[::-1], 3, axis=2))
     logit, by_spectrum, by_crop = fusion.run(
         [crop, crop, 255 - crop], [spectrum, Spectrum(other.vector + 1), spectrum]
@@ -236,7 +236,7 @@ def test_a10_both_branches_speak(fusion: Network) -> None:
 
 
 def test_d5_d9_the_outputs_are_named_and_cover_cam_and_branches(network: Network) -> None:
-    crop, _ = network.golden()[0]
+    crop = network.golden()[0].crop
     output = network.run([crop, crop], [describe(crop)] * 2)
     cells = network.card.input_size // 32
     assert [one.name for one in network._session.get_outputs()] == OUTPUTS
@@ -248,7 +248,7 @@ def test_d5_d9_the_outputs_are_named_and_cover_cam_and_branches(network: Network
 
 
 def test_a_batch_scores_each_crop_as_alone(network: Network) -> None:
-    crops = [network.golden()[0][0], np.zeros((224, 224, 3), np.uint8)]
+    crops = [network.golden()[0].crop, np.zeros((224, 224, 3), np.uint8)]
     spectra = [describe(crop) for crop in crops]
     together = network.run(crops, spectra)
     alone = [network.run([crop], [one]) for crop, one in zip(crops, spectra, strict=True)]
@@ -271,6 +271,6 @@ def test_a_crop_of_another_size_or_type_is_refused(crop: np.ndarray, network: Ne
 
 
 def test_a_score_that_is_no_number_is_an_error_and_no_score(fusion: Network) -> None:
-    crop, _ = fusion.golden()[0]
+    crop = fusion.golden()[0].crop
     with pytest.raises(ModelError, match="finite"):
         fusion.run([crop], [Spectrum(np.full(512, np.nan, np.float32))])

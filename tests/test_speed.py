@@ -112,7 +112,7 @@ def test_the_int8_network_is_much_faster() -> None:
     except ModelError:
         pytest.skip("the int8 weights do not ship; unmask export --precision int8 makes them")
     network = Network(threads=1)
-    crop, _ = network.golden()[0]
+    crop = network.golden()[0].crop
     feed = [crop], [describe(crop)]
     slow, fast = least(lambda: network.run(*feed), lambda: small.run(*feed))
     assert slow > 1.5 * fast

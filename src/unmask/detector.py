@@ -26,7 +26,7 @@ from unmask.calibration import calibrate, check_calibration, decide
 from unmask.errors import InputError, ModelError
 from unmask.faces import FaceDetector
 from unmask.heatmap import heatmap
-from unmask.network import GOLDEN_TOLERANCE, Network, NetworkOutput
+from unmask.network import Network, NetworkOutput
 from unmask.quality import assess, is_too_small
 from unmask.settings import Settings
 from unmask.spectrum import NATIVE_SPECTRUM_ID, SPECTRUM_ID, describe
@@ -352,13 +352,13 @@ class Detector:
             raise ModelError(f"{message} version computes {' and '.join(known)}; export it anew.")
         check_calibration(self.card.calibration)
         samples = self._network.golden()
-        predictions = self.crops([crop for crop, _ in samples])
-        for (_, expected), prediction in zip(samples, predictions, strict=True):
-            if not abs(prediction.logit - expected) <= GOLDEN_TOLERANCE:
+        predictions = self.crops([sample.crop for sample in samples])
+        for sample, prediction in zip(samples, predictions, strict=True):
+            if not abs(prediction.logit - sample.logit) <= sample.tolerance:
                 raise ModelError(
                     f"The model {self.identity.name} fails its proof on this machine: a golden "
-                    f"sample scored {prediction.logit:.4f} instead of {expected:.4f}. Its answers "
-                    "cannot be trusted; check the versions of onnxruntime, numpy and pillow."
+                    f"sample scored {prediction.logit:.4f} instead of {sample.logit:.4f}. Its "
+                    "answers cannot be trusted; check the versions of onnxruntime, numpy, pillow."
                 )
 
 

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, cast, get_origin, get_type_hints
+from typing import Any, NamedTuple, cast, get_origin, get_type_hints
 
 import numpy as np
 import onnxruntime
@@ -30,6 +30,7 @@ __all__ = [
     "CARD_KEY",
     "CHECKSUMS",
     "GOLDEN_TOLERANCE",
+    "Golden",
     "Network",
     "NetworkOutput",
     "parse_card",
@@ -44,7 +45,18 @@ RULES = ("min_face_px", "min_sharpness", "max_yaw", "max_truncated")
 
 SHIPPED = "unmask-xception.onnx"
 GOLDEN_TOLERANCE = 0.02
-"""Largest accepted difference of a golden logit: processors round differently, models do not."""
+"""Largest accepted difference of a golden logit: processors round differently, models do not.
+
+A sample may state another: in 8 bits what processors do differently grows from layer to layer.
+"""
+
+
+class Golden(NamedTuple):
+    """A crop `(S, S, 3)` uint8 RGB, its known logit, and how far from it the model may be."""
+
+    crop: Image
+    logit: float
+    tolerance: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,15 +105,19 @@ class Network:
             raise ModelError(f"The model gave {margin.tolist()}, expected finite logits.")
         return NetworkOutput(margin, cams, margin[:, None] - ablated)
 
-    def golden(self) -> list[tuple[Image, float]]:
-        """The card's golden samples: each a crop and its known logit.
+    def golden(self) -> list[Golden]:
+        """The card's golden samples.
 
         Raises:
             ModelError: a sample is not as `unmask export` writes it.
         """
         try:
             return [
-                (_decode_png(sample["png"], self.card.input_size), float(sample["logit"]))
+                Golden(
+                    _decode_png(sample["png"], self.card.input_size),
+                    float(sample["logit"]),
+                    float(sample.get("tolerance", GOLDEN_TOLERANCE)),
+                )
                 for sample in self.card.golden
             ]
         except (KeyError, TypeError, ValueError, OSError) as error:

@@ -187,7 +187,9 @@ def test_a_golden_sample_needs_a_face(tmp_path):
     PIL.Image.new("RGB", (200, 200), "grey").save(tmp_path / "grey.png")
     session = object()  # not reached
     with pytest.raises(DataError, match=r"grey\.png has no face"):
-        module._golden(session, tmp_path / "grey.png", {"input_size": 64, "crop_margin": 1.0})
+        module._golden(
+            None, session, tmp_path / "grey.png", {"input_size": 64, "crop_margin": 1.0}, "fp32"
+        )
 
 
 def test_calibration_needs_both_classes_of_each_source(manifest, tiny):

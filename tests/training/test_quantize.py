@@ -14,8 +14,15 @@ import onnxruntime
 from onnx import numpy_helper
 
 from unmask.detector import Detector
+from unmask.network import GOLDEN_TOLERANCE, Network
 from unmask.training.export import export, to_onnx
-from unmask.training.quantize import _equalise, _separable, _simplified, quantize
+from unmask.training.quantize import (
+    _equalise,
+    _separable,
+    _simplified,
+    quantize,
+    rounding_noise,
+)
 
 ASTRONAUT = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
 
@@ -107,6 +114,20 @@ def test_weights_have_a_scale_for_each_output_channel(models):
     assert [728] in [list(dims) for dims in scales.values()]
 
 
+def test_two_products_fit_into_16_bits(models):
+    """Where they do not, processors without VNNI cut them off, and score otherwise."""
+    integers = [numpy_helper.to_array(one) for one in models[1].graph.initializer]
+    weights = [one for one in integers if one.dtype == np.int8 and one.ndim == 4]
+    assert len(weights) == 64
+    assert max(2 * 255 * np.abs(one.astype(int)).max() for one in weights) <= 2**15 - 1
+
+
+def test_what_another_order_of_sums_does_is_tried(models, feeds, tmp_path):
+    in_float = rounding_noise(_simplified(models[0], tmp_path / "model.onnx"), feeds[0])
+    assert in_float < 1e-3
+    assert rounding_noise(models[1], feeds[0]) > 3 * in_float
+
+
 def test_no_padding_with_minus_infinity_is_left_to_be_quantised(models):
     before, after = ([node.op_type for node in model.graph.node] for model in models)
     assert before.count("Pad") == 4
@@ -133,3 +154,5 @@ def test_the_export_is_a_model_of_its_own(network, manifest, write_best, tmp_pat
     assert detector.identity.name == "unmask-int8"
     assert "8-bit" in detector.card.documentation["precision"]
     assert 0 < detector.image(ASTRONAUT).p_fake < 1
+    [sample] = Network(target).golden()
+    assert sample.tolerance >= GOLDEN_TOLERANCE
