@@ -217,6 +217,7 @@ def test_the_newest_come_first_page_by_page(store):
     [
         "nothing",
         "mysql://host/name",
+        "postgresql://host:port/name",
         "sqlite:////no/such/folder/file",
         "postgresql://127.0.0.1:9/x",
     ],
@@ -224,6 +225,12 @@ def test_the_newest_come_first_page_by_page(store):
 def test_a_store_that_cannot_be_had_is_a_setting_that_is_wrong(url):
     with pytest.raises(ConfigurationError, match="UNMASK_STORE_URL"):
         Store(url, ttl_s=60)
+
+
+def test_a_file_that_is_no_database_is_a_setting_that_is_wrong(tmp_path):
+    (tmp_path / "notes").write_text("a text, and no database\n" * 99)
+    with pytest.raises(ConfigurationError, match=r"UNMASK_STORE_URL.*not a database"):
+        Store(f"sqlite:///{tmp_path / 'notes'}", ttl_s=60)
 
 
 def test_the_password_of_a_store_is_not_in_the_message():
