@@ -455,9 +455,10 @@ def _declared_s(stream: VideoStream) -> float:
         return float(stream.duration * cast(Fraction, stream.time_base))
     hours, minutes, seconds = (["0", "0", *stream.metadata.get("DURATION", "0").split(":")])[-3:]
     try:
-        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+        declared_s = float(hours) * 3600 + float(minutes) * 60 + float(seconds)
     except ValueError:
         return 0.0
+    return 0.0 if math.isnan(declared_s) else declared_s
 
 
 def _check_duration(duration_s: float, max_duration_s: float) -> None:
