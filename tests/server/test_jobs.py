@@ -136,6 +136,22 @@ def test_pictures_are_kept_only_where_they_are_asked_for(client, ended, astronau
     assert list((folder / "pictures").iterdir()) == []
 
 
+def test_the_data_folder_may_be_relative(detector, tmp_path, monkeypatch, astronaut):
+    monkeypatch.chdir(tmp_path)
+    settings = settings_in(Path("data"), workers=0)
+    app = create_app(settings, detector)
+    folder, client = Folder(settings.data_dir), app.test_client()
+    location = submit(client, astronaut, query="?pictures=true")
+    store = folder.store(settings)
+    assert Worker("worker", settings, detector, store, folder).run()
+    [result] = client.get(location).json["results"]
+    statuses = {name: client.get(url).status_code for name, url in result["files"].items()}
+    store.close()
+    app.extensions["unmask"].jobs.close()
+    assert statuses["thumbnail"] == 200
+    assert set(statuses.values()) == {200}
+
+
 @pytest.mark.parametrize("name", ["0-nothing.jpg", "..", "0", "..%2F..%2Funmask.sqlite"])
 def test_nothing_else_is_to_be_had_as_a_picture(client, ended, landscape, name):
     location = submit(client, landscape)

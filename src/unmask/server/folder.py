@@ -41,7 +41,8 @@ class Folder:
     """
 
     def __init__(self, path: Path | None) -> None:
-        self._path = path or _own_temporary_folder()
+        # Absolute: Flask would look for a relative one beside its own package.
+        self._path = (path or _own_temporary_folder()).absolute()
         try:
             for folder in (self._path, self._uploads, self._pictures):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
