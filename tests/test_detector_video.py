@@ -152,5 +152,9 @@ def test_drawn_verdicts_and_contact_sheet_from_the_command_line(
     with Video(drawn) as video:
         assert video.info.n_frames == 40
     assert PIL.Image.open(sheet).size == (896, 248)
+    for option in ("--render", "--contact-sheet"):
+        over = subprocess.run([*command, option, str(source)], capture_output=True, check=False)
+        assert over.returncode == 2
+        assert source.read_bytes() == moving
     wrong = [sys.executable, "-m", "unmask", "detect", str(sheet), "--render", str(drawn)]
     assert subprocess.run(wrong, capture_output=True, check=False).returncode == 2
