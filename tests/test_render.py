@@ -101,6 +101,26 @@ class TestRender:
         assert flagged
         assert min(flagged) > 110  # two of four seconds
 
+    def test_frames_that_shrink_are_drawn_as_large_as_the_others(
+        self, shrinking: bytes, report: VideoReport, tmp_path: object
+    ) -> None:
+        path = f"{tmp_path}/shrinking.mp4"
+        few = dataclasses.replace(report, frames=report.frames[1:2], tracks=(), headline_track=None)
+        render(shrinking, few, path)
+        with av.open(path) as container:
+            for frame in container.decode(video=0):
+                row = frame.to_ndarray(format="rgb24")[32]
+                assert (row[20].mean(), row[140].mean()) == pytest.approx((60, 200), abs=12)
+        box = Box(50, 2, 110, 62)  # half dark, half light
+        one = few.frames[0]
+        [face] = one.faces
+        placed = dataclasses.replace(face, face=dataclasses.replace(face.face, box=box))
+        sheet = contact_sheet(
+            shrinking,
+            dataclasses.replace(few, frames=(dataclasses.replace(one, faces=(placed,)),)),
+        )
+        assert (sheet[112, 70].mean(), sheet[112, 154].mean()) == pytest.approx((60, 200), abs=12)
+
     def test_odd_sizes(
         self, clip: Callable[..., bytes], report: VideoReport, tmp_path: object
     ) -> None:

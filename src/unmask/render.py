@@ -17,8 +17,8 @@ import PIL.ImageDraw
 import PIL.ImageFont
 from av.video.stream import VideoStream
 
-from unmask.types import Box, Image, Verdict, VideoReport
-from unmask.video import Video
+from unmask.types import Box, Frame, Image, Verdict, VideoReport
+from unmask.video import Video, VideoInfo
 
 __all__ = ["contact_sheet", "render"]
 
@@ -63,7 +63,7 @@ def render(
         last_ms = -1
         for frame in video.frames(range(info.n_frames)):
             canvas = PIL.Image.new("RGB", (info.width, info.height + BAR_PX))
-            canvas.paste(PIL.Image.fromarray(frame.pixels))
+            canvas.paste(_picture(frame, info))
             canvas.paste(bar, (0, info.height))
             draw = PIL.ImageDraw.Draw(canvas)
             for person in people:
@@ -100,14 +100,17 @@ def contact_sheet(
         draw.text((8, 8), "No face was scored.", fill="black", font=_font())
         return np.asarray(sheet)
     with _judged(source) as video:
-        pixels = {frame.index: frame for frame in video.frames(index for _, index, _, _ in best)}
+        pictures = {
+            frame.index: (frame.time_s, _picture(frame, video.info))
+            for frame in video.frames(index for _, index, _, _ in best)
+        }
     for place, (p_fake, index, box, track) in enumerate(best):
-        if index not in pixels:
+        if index not in pictures:
             continue
         x, y = place % COLUMNS * TILE_PX, place // COLUMNS * (TILE_PX + BAR_PX)
-        frame = pixels[index]
-        sheet.paste(_tile(frame.pixels, box), (x, y))
-        text = f"person {track}  {frame.time_s:.1f} s  {_percent(p_fake)}"
+        time_s, picture = pictures[index]
+        sheet.paste(_tile(picture, box), (x, y))
+        text = f"person {track}  {time_s:.1f} s  {_percent(p_fake)}"
         draw.text((x + 4, y + TILE_PX + 4), text, fill="black", font=_font())
     return np.asarray(sheet)
 
@@ -182,11 +185,16 @@ def _label(
     draw.text((box.x1, max(0.0, box.y1 - 20)), text, fill="black", font=_font())
 
 
-def _tile(pixels: Image, box: Box) -> PIL.Image.Image:
+def _picture(frame: Frame, video: VideoInfo) -> PIL.Image.Image:
+    """A frame at the size of the video, in whose px every position is."""
+    return PIL.Image.fromarray(frame.pixels).resize((video.width, video.height))
+
+
+def _tile(picture: PIL.Image.Image, box: Box) -> PIL.Image.Image:
     """The square round a face, with half a face of its surroundings."""
     (x, y), half = box.centre, 0.75 * box.side
     square = (round(x - half), round(y - half), round(x + half), round(y + half))
-    return PIL.Image.fromarray(pixels).crop(square).resize((TILE_PX, TILE_PX))
+    return picture.crop(square).resize((TILE_PX, TILE_PX))
 
 
 def _encode(
