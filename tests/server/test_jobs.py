@@ -544,6 +544,17 @@ def test_an_upload_that_cannot_be_kept_leaves_nothing(tmp_path, landscape):
     jobs.close()
 
 
+def test_nothing_is_swept_but_the_folders_of_jobs(tmp_path):
+    folder = Folder(tmp_path)
+    others = [tmp_path / "pictures" / "holiday", tmp_path / "uploads" / "2024"]
+    for path in (*others, tmp_path / "pictures" / ("a" * 32)):
+        path.mkdir()
+        os.utime(path, (0, 0))
+    folder.sweep(active=(), kept=(), picture_ttl_s=0)
+    assert list((tmp_path / "pictures").iterdir()) == [others[0]]
+    assert list((tmp_path / "uploads").iterdir()) == [others[1]]
+
+
 def test_a_data_folder_others_may_open_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
     private = tmp_path / f"unmask-{os.getuid()}"

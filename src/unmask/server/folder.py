@@ -108,8 +108,9 @@ class Folder:
 
 
 def _aged(parent: Path, now: float) -> Iterator[tuple[Path, float]]:
-    """The folders in a folder, and for how many seconds nothing came into each."""
-    for folder in list(parent.iterdir()):
+    """The folders of jobs in a folder, and for how many seconds nothing came into each."""
+    # By the names of jobs: the data folder may be one that holds other things too.
+    for folder in list(parent.glob("[0-9a-f]" * 32)):
         try:
             yield folder, now - folder.stat().st_mtime
         except FileNotFoundError:
