@@ -371,6 +371,14 @@ class TestLimits:
         with Video(data.replace(told, b"00:00:nan".ljust(len(told)))) as video:
             assert video.info.duration_s == pytest.approx(0.5)
 
+    def test_frames(self, plain: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+        # A file of 200 MB may hold as many frames of one byte, and last no second.
+        monkeypatch.setattr("unmask.video.MAX_FRAMES", 40)
+        Video(plain).close()
+        monkeypatch.setattr("unmask.video.MAX_FRAMES", 39)
+        with pytest.raises(TooLargeError, match="At most 39 frames"):
+            Video(plain)
+
     def test_side(self, plain: bytes) -> None:
         with pytest.raises(TooLargeError, match="128 x 96"):
             Video(plain, max_side_px=127)
