@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import chain
 
 import pytest
+from sqlalchemy.exc import SQLAlchemyError
 
 from unmask.errors import ConfigurationError
 from unmask.server.store import State, Store
@@ -231,6 +232,13 @@ def test_a_file_that_is_no_database_is_a_setting_that_is_wrong(tmp_path):
     (tmp_path / "notes").write_text("a text, and no database\n" * 99)
     with pytest.raises(ConfigurationError, match=r"UNMASK_STORE_URL.*not a database"):
         Store(f"sqlite:///{tmp_path / 'notes'}", ttl_s=60)
+
+
+def test_what_goes_wrong_does_not_name_who_is_in_the_files(store):
+    store.add("one", "image", ["anna.jpg"], OPTIONS)
+    with pytest.raises(SQLAlchemyError) as caught:
+        store.add("one", "image", ["anna.jpg"], OPTIONS)
+    assert "anna" not in str(caught.value)
 
 
 def test_the_password_of_a_store_is_not_in_the_message():

@@ -398,8 +398,10 @@ def _engine(url: str | URL) -> Engine:
         raise ConfigurationError(f"UNMASK_STORE_URL: {message}, got {url!r}") from error
     if parsed.drivername in ("postgres", "postgresql"):
         parsed = parsed.set(drivername="postgresql+psycopg")
+    # Errors go to the log, where what is in a row has no place: names of files, reports.
     if parsed.get_backend_name() == "sqlite":
-        engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_S})
+        timeout = {"timeout": BUSY_TIMEOUT_S}
+        engine = create_engine(parsed, hide_parameters=True, connect_args=timeout)
         event.listen(engine, "connect", _set_up_sqlite)
         return engine
     if parsed.drivername != "postgresql+psycopg":
@@ -407,7 +409,7 @@ def _engine(url: str | URL) -> Engine:
             f"UNMASK_STORE_URL: expected sqlite or postgresql, got {parsed.drivername!r}"
         )
     try:
-        return create_engine(parsed, pool_pre_ping=True)
+        return create_engine(parsed, hide_parameters=True, pool_pre_ping=True)
     except ModuleNotFoundError as error:
         raise MissingExtraError("A store in PostgreSQL", "postgresql") from error
 
