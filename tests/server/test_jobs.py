@@ -570,6 +570,12 @@ def test_a_queue_that_is_none_is_a_setting_that_is_wrong():
         open_queue("amqp://host")
 
 
+def test_the_password_of_a_queue_is_not_in_the_message():
+    with pytest.raises(ConfigurationError, match="'amqp'") as caught:
+        open_queue("amqp://user:secret@host")
+    assert "secret" not in str(caught.value)
+
+
 def test_a_worker_never_imports_torch():
     code = "import sys, unmask.server.worker; print('torch' in sys.modules)"
     done = subprocess.run(

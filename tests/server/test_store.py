@@ -241,7 +241,15 @@ def test_what_goes_wrong_does_not_name_who_is_in_the_files(store):
     assert "anna" not in str(caught.value)
 
 
-def test_the_password_of_a_store_is_not_in_the_message():
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://user:secret@127.0.0.1:9/x",
+        "postgresql://user:secret@host:port/x",
+        "postgresql//user:secret@host/x",
+    ],
+)
+def test_the_password_of_a_store_is_not_in_the_message(url):
     with pytest.raises(ConfigurationError) as caught:
-        Store("postgresql://user:secret@127.0.0.1:9/x", ttl_s=60)
+        Store(url, ttl_s=60)
     assert "secret" not in str(caught.value)

@@ -394,8 +394,9 @@ def _engine(url: str | URL) -> Engine:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError) as error:  # a port that is no number is the latter
+        # What came is not repeated: there may be a password in it.
         message = "expected sqlite:///file or postgresql://user@host/database"
-        raise ConfigurationError(f"UNMASK_STORE_URL: {message}, got {url!r}") from error
+        raise ConfigurationError(f"UNMASK_STORE_URL: {message}") from error
     if parsed.drivername in ("postgres", "postgresql"):
         parsed = parsed.set(drivername="postgresql+psycopg")
     # Errors go to the log, where what is in a row has no place: names of files, reports.
