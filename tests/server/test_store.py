@@ -220,6 +220,8 @@ def test_the_newest_come_first_page_by_page(store):
         "mysql://host/name",
         "postgresql://host:port/name",
         "sqlite:////no/such/folder/file",
+        "sqlite://",
+        "sqlite:///:memory:",
         "postgresql://127.0.0.1:9/x",
     ],
 )

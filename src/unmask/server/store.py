@@ -401,6 +401,9 @@ def _engine(url: str | URL) -> Engine:
         parsed = parsed.set(drivername="postgresql+psycopg")
     # Errors go to the log, where what is in a row has no place: names of files, reports.
     if parsed.get_backend_name() == "sqlite":
+        if parsed.database in (None, "", ":memory:"):
+            message = "expected sqlite:///file; in memory each thread would have a store of its own"
+            raise ConfigurationError(f"UNMASK_STORE_URL: {message}")
         timeout = {"timeout": BUSY_TIMEOUT_S}
         engine = create_engine(parsed, hide_parameters=True, connect_args=timeout)
         event.listen(engine, "connect", _set_up_sqlite)
