@@ -126,6 +126,28 @@ def make_clip(
 
 
 @pytest.fixture(scope="session")
+def shrinking() -> bytes:
+    """Five frames of 160 x 64 px, then five of half that, as calls are recorded.
+
+    Dark on the left, light on the right.
+    """
+    buffer, picture = io.BytesIO(), np.full((64, 160, 3), 60, np.uint8)
+    picture[:, 80:] = 200
+    with av.open(buffer, "w", format="webm") as output:
+        stream = output.add_stream("libvpx", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 160, 64, "yuv420p"
+        for start, pixels in ((0, picture), (5, picture[::2, ::2])):
+            part = make_clip([pixels] * 5, codec="libvpx", container="webm")
+            with av.open(io.BytesIO(part)) as source:
+                packets = [packet for packet in source.demux(video=0) if packet.size]
+                for number, packet in enumerate(packets, start):
+                    packet.stream, packet.time_base = stream, Fraction(1, 10)
+                    packet.pts = packet.dts = number
+                    output.mux(packet)
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="session")
 def only_sound() -> bytes:
     """A video file with a second of silence and no pictures."""
     buffer = io.BytesIO()

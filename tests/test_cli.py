@@ -211,6 +211,19 @@ def test_the_table_says_why_and_what_to_do(run: Run, sky: Path, tmp_path: Path) 
     assert "%" not in no_face + no_picture
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no such names on Windows")
+@pytest.mark.parametrize("make", [text, missing])
+def test_a_name_cannot_write_a_verdict(
+    make: Callable[[Path], None], run: Run, tmp_path: Path
+) -> None:
+    path = tmp_path / "a\x1b[2K\r\nlikely_real     1.0%  b.jpg"
+    make(path)
+    [line] = run("detect", path).out.splitlines()
+    assert line.startswith("not_analysed")
+    assert r"a\x1b[2K\r\nlikely_real" in line
+    assert line.isprintable()
+
+
 def test_a_folder_is_its_pictures_by_name(run: Run, landscape: bytes, tmp_path: Path) -> None:
     for name in ("b.PNG", "a.jpg", "sub/c.webp", "notes.txt", ".DS_Store"):
         path = tmp_path / "folder" / name

@@ -2,9 +2,11 @@
 
 import io
 import json
+import math
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +53,24 @@ def test_a_frame_scores_as_the_picture_it_is(detector: Detector, moving: bytes) 
         frame = next(video.frames([report.frames[0].index]))
     assert report.p_fake is not None
     assert report.p_fake == pytest.approx(detector.image(frame.pixels).p_fake, abs=1e-6)
+
+
+def test_nothing_is_decoded_without_a_deadline(
+    detector: Detector, moving: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Where only the first key frame is damaged, looking for a sound frame decodes the whole file.
+    deadlines, frames = [], Video.frames
+
+    def noted(self: Video, indices: Iterable[int], *, deadline: float = math.inf) -> object:
+        deadlines.append(deadline)
+        return frames(self, indices, deadline=deadline)
+
+    monkeypatch.setattr(Video, "frames", noted)
+    started = time.monotonic()
+    detector.video(moving, max_frames=1)
+    assert len(deadlines) >= 2
+    for deadline in deadlines:
+        assert started + 599 < deadline < time.monotonic() + 600
 
 
 def test_the_specifications_sampling_and_votes(detector: Detector, moving: bytes) -> None:
@@ -152,5 +172,9 @@ def test_drawn_verdicts_and_contact_sheet_from_the_command_line(
     with Video(drawn) as video:
         assert video.info.n_frames == 40
     assert PIL.Image.open(sheet).size == (896, 248)
+    for option in ("--render", "--contact-sheet"):
+        over = subprocess.run([*command, option, str(source)], capture_output=True, check=False)
+        assert over.returncode == 2
+        assert source.read_bytes() == moving
     wrong = [sys.executable, "-m", "unmask", "detect", str(sheet), "--render", str(drawn)]
     assert subprocess.run(wrong, capture_output=True, check=False).returncode == 2

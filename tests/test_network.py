@@ -70,6 +70,16 @@ def test_a_file_that_is_not_the_one_of_its_checksum_is_not_loaded(
         Network(path)
 
 
+def test_a_name_with_a_space_has_its_checksum_all_the_same(
+    with_card: WithCard, card: dict[str, Any]
+) -> None:
+    path = with_card(card)
+    named = path.rename(path.with_name("my model.onnx"))
+    sums = path.with_name(CHECKSUMS)
+    sums.write_text(sums.read_text().replace(path.name, named.name))
+    assert Network(named).identity.name == card["name"]
+
+
 def test_f12_what_is_no_onnx_file_is_an_error_and_runs_nothing(tmp_path: Path) -> None:
     import hashlib
     import pickle

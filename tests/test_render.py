@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import av
 import numpy as np
+import PIL.ImageDraw
 import pytest
 
 from unmask.render import COLOURS, contact_sheet, render
@@ -100,6 +101,26 @@ class TestRender:
         assert flagged
         assert min(flagged) > 110  # two of four seconds
 
+    def test_frames_that_shrink_are_drawn_as_large_as_the_others(
+        self, shrinking: bytes, report: VideoReport, tmp_path: object
+    ) -> None:
+        path = f"{tmp_path}/shrinking.mp4"
+        few = dataclasses.replace(report, frames=report.frames[1:2], tracks=(), headline_track=None)
+        render(shrinking, few, path)
+        with av.open(path) as container:
+            for frame in container.decode(video=0):
+                row = frame.to_ndarray(format="rgb24")[32]
+                assert (row[20].mean(), row[140].mean()) == pytest.approx((60, 200), abs=12)
+        box = Box(50, 2, 110, 62)  # half dark, half light
+        one = few.frames[0]
+        [face] = one.faces
+        placed = dataclasses.replace(face, face=dataclasses.replace(face.face, box=box))
+        sheet = contact_sheet(
+            shrinking,
+            dataclasses.replace(few, frames=(dataclasses.replace(one, faces=(placed,)),)),
+        )
+        assert (sheet[112, 70].mean(), sheet[112, 154].mean()) == pytest.approx((60, 200), abs=12)
+
     def test_odd_sizes(
         self, clip: Callable[..., bytes], report: VideoReport, tmp_path: object
     ) -> None:
@@ -119,6 +140,55 @@ class TestRender:
         with av.open(path) as container:
             assert sum(1 for _ in container.decode(video=0)) == len(TIMES_MS)
         assert contact_sheet(data, nobody).shape == (248, 896, 3)
+
+    def test_a_video_of_no_length(
+        self, clip: Callable[..., bytes], report: VideoReport, tmp_path: object
+    ) -> None:
+        grey = [np.full((160, 240, 3), 90, np.uint8)]
+        one = clip(grey, codec="libvpx", container="webm")
+        told = b"00:00:00.100000000"
+        assert one.count(told) == 1
+        path = f"{tmp_path}/one.mp4"
+        render(one.replace(told, b"00:00:00.000000000"), report, path)
+        with av.open(path) as container:
+            assert sum(1 for _ in container.decode(video=0)) == 1
+
+    def test_a_video_judged_under_other_limits(
+        self, clip: Callable[..., bytes], report: VideoReport, tmp_path: object
+    ) -> None:
+        grey = [np.full((160, 240, 3), 90, np.uint8)] * 3
+        long = clip(grey, times_ms=[0, 1000, 7_300_000], container="matroska")
+        first = dataclasses.replace(report, frames=report.frames[:1])
+        render(long, first, f"{tmp_path}/long.mp4")
+        assert contact_sheet(long, first).shape == (248, 896, 3)
+
+
+def test_no_score_is_drawn_as_certain(
+    data: bytes, report: VideoReport, tmp_path: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+    draw = PIL.ImageDraw.ImageDraw.text
+    monkeypatch.setattr(
+        PIL.ImageDraw.ImageDraw,
+        "text",
+        lambda self, xy, text, *args, **kwargs: (
+            written.append(text),
+            draw(self, xy, text, *args, **kwargs),
+        ),
+    )
+    [track] = report.tracks
+    frame = report.frames[0]
+    [face] = frame.faces
+    never = dataclasses.replace(face, prediction=Prediction(0.0, 1e-5))
+    certain = dataclasses.replace(
+        report,
+        tracks=(dataclasses.replace(track, p_fake=0.9975),),
+        frames=(dataclasses.replace(frame, faces=(never,)), *report.frames[1:]),
+    )
+    render(data, certain, f"{tmp_path}/out.mp4")
+    contact_sheet(data, certain)
+    assert {"0: likely fake 99.8%", "person 0  0.0 s  0.1%"} <= set(written)
+    assert not {text for text in written if text.endswith((" 0%", "100%"))}
 
 
 class TestContactSheet:

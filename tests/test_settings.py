@@ -43,6 +43,8 @@ def test_defaults() -> None:
             ("https://a.example", "https://b.example"),
         ),
         ("CORS_ORIGINS", "", "cors_origins", ()),
+        ("UNMASK_MODEL", "", "model", None),
+        ("UNMASK_DATA_DIR", "", "data_dir", None),
         ("UNMASK_PRECISION", "int8", "precision", "int8"),
         ("UNMASK_THREADS", "2", "threads", 2),
         ("UNMASK_LOG_FILE_NAMES", "true", "log_file_names", True),

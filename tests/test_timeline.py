@@ -1,5 +1,6 @@
 """Clips of grey pictures, in which each test says what there is to see, and when."""
 
+import dataclasses
 import time
 from collections.abc import Callable, Iterator
 
@@ -13,6 +14,7 @@ from unmask.types import (
     Face,
     FaceReport,
     Frame,
+    Heatmap,
     ModelIdentity,
     Prediction,
     Quality,
@@ -114,6 +116,31 @@ def test_of_two_people_the_fake_one_is_named(video: Video) -> None:
     for frame in report.frames:
         fake = frame.tracks.index(report.headline_track)
         assert frame.faces[fake].face.box.x1 == 110
+
+
+def test_positions_are_those_of_the_video_where_its_frames_shrink(shrinking: bytes) -> None:
+    def look(frame: Frame) -> list[FaceReport]:
+        scale = frame.pixels.shape[1] / 160
+        whole = face(0.02)
+        box = Box(20 * scale, 5 * scale, 60 * scale, 45 * scale)
+        place = Face(box, whole.face.landmarks * np.float32(scale), 0.99)
+        affine = np.array([[5.0, 0, -100], [0, 5, -25]]) / [scale, scale, 1]
+        heatmap = Heatmap(np.ones((7, 7), np.float32), affine, 200)
+        return [dataclasses.replace(whole, face=place, heatmap=heatmap)]
+
+    with Video(shrinking) as video:
+        widths = [frame.pixels.shape[1] for frame in video.frames(range(10))]
+        report = watched(video, look)
+    assert widths == [160] * 5 + [80] * 5
+    assert (report.width, report.height, len(report.tracks)) == (160, 64, 1)
+    for frame in report.frames:
+        [one] = frame.faces
+        assert one.face.box == Box(20, 5, 60, 45)
+        assert one.face.landmarks == pytest.approx(face(0.02).face.landmarks)
+        assert one.heatmap is not None
+        assert one.heatmap.corners() == pytest.approx(
+            np.array([[20, 5], [60, 5], [60, 45], [20, 45]])
+        )
 
 
 def test_nobody(video: Video) -> None:

@@ -364,6 +364,21 @@ class TestLimits:
         with pytest.raises(TooLargeError, match="At most 120 minutes"):
             Video(two_hours)
 
+    def test_a_duration_that_is_no_number_is_none(self, clip: Clip) -> None:
+        data = clip(numbered(5), container="matroska")
+        told = b"00:00:00.500000000"
+        assert data.count(told) == 1
+        with Video(data.replace(told, b"00:00:nan".ljust(len(told)))) as video:
+            assert video.info.duration_s == pytest.approx(0.5)
+
+    def test_frames(self, plain: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+        # A file of 200 MB may hold as many frames of one byte, and last no second.
+        monkeypatch.setattr("unmask.video.MAX_FRAMES", 40)
+        Video(plain).close()
+        monkeypatch.setattr("unmask.video.MAX_FRAMES", 39)
+        with pytest.raises(TooLargeError, match="At most 39 frames"):
+            Video(plain)
+
     def test_side(self, plain: bytes) -> None:
         with pytest.raises(TooLargeError, match="128 x 96"):
             Video(plain, max_side_px=127)

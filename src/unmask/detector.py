@@ -206,6 +206,7 @@ class Detector:
             max_bytes=settings.max_video_bytes,
             max_duration_s=settings.max_video_s,
             threads=settings.threads,
+            deadline=deadline,
         ) as video:
             timeline = Timeline(
                 video,

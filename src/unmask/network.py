@@ -187,7 +187,7 @@ JSON_TYPES: dict[Any, tuple[type, ...]] = {
 def _check_sum(path: Path, sha256: str) -> None:
     sums = path.parent / CHECKSUMS
     try:
-        lines = [line.split() for line in sums.read_text().splitlines()]
+        lines = [line.strip().split(maxsplit=1) for line in sums.read_text().splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         message = f"The model {path.name} needs its checksum in {sums}, which cannot be read;"
         raise ModelError(f"{message} unmask export writes it.") from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from bisect import bisect_right
 from collections.abc import Callable
 from fractions import Fraction
@@ -15,8 +17,8 @@ import PIL.ImageDraw
 import PIL.ImageFont
 from av.video.stream import VideoStream
 
-from unmask.types import Box, Image, Verdict, VideoReport
-from unmask.video import Video
+from unmask.types import Box, Frame, Image, Verdict, VideoReport
+from unmask.video import Video, VideoInfo
 
 __all__ = ["contact_sheet", "render"]
 
@@ -48,9 +50,10 @@ def render(
     The bar below shows the probability of the headline person over time; a line marks the moment.
     """
     people = [_Person(report, number) for number in range(len(report.tracks))]
-    with Video(source) as video, av.open(str(out), "w", format="mp4") as output:
+    with _judged(source) as video, av.open(str(out), "w", format="mp4") as output:
         info = video.info
-        bar = _bar(report, info.width, info.duration_s)
+        px_per_s = info.width / (info.duration_s or 1.0)  # a single frame may have no duration
+        bar = _bar(report, info.width, px_per_s)
         stream = output.add_stream("libx264", options={"crf": "20", "preset": "veryfast"})
         # H.264 stores colour for pairs of pixels; an odd last row or column is left out.
         stream.width = info.width // 2 * 2
@@ -60,14 +63,14 @@ def render(
         last_ms = -1
         for frame in video.frames(range(info.n_frames)):
             canvas = PIL.Image.new("RGB", (info.width, info.height + BAR_PX))
-            canvas.paste(PIL.Image.fromarray(frame.pixels))
+            canvas.paste(_picture(frame, info))
             canvas.paste(bar, (0, info.height))
             draw = PIL.ImageDraw.Draw(canvas)
             for person in people:
                 box = person.box_at(frame.time_s)
                 if box is not None:
                     _label(draw, box, person.colour, person.label)
-            x = frame.time_s / info.duration_s * info.width
+            x = frame.time_s * px_per_s
             draw.line((x, info.height, x, info.height + BAR_PX), fill="white", width=2)
             last_ms = max(round(frame.time_s * 1000), last_ms + 1)
             _encode(output, stream, canvas, last_ms)
@@ -96,17 +99,30 @@ def contact_sheet(
     if not best:
         draw.text((8, 8), "No face was scored.", fill="black", font=_font())
         return np.asarray(sheet)
-    with Video(source) as video:
-        pixels = {frame.index: frame for frame in video.frames(index for _, index, _, _ in best)}
+    with _judged(source) as video:
+        pictures = {
+            frame.index: (frame.time_s, _picture(frame, video.info))
+            for frame in video.frames(index for _, index, _, _ in best)
+        }
     for place, (p_fake, index, box, track) in enumerate(best):
-        if index not in pixels:
+        if index not in pictures:
             continue
         x, y = place % COLUMNS * TILE_PX, place // COLUMNS * (TILE_PX + BAR_PX)
-        frame = pixels[index]
-        sheet.paste(_tile(frame.pixels, box), (x, y))
-        text = f"person {track}  {frame.time_s:.1f} s  {p_fake:.0%}"
+        time_s, picture = pictures[index]
+        sheet.paste(_tile(picture, box), (x, y))
+        text = f"person {track}  {time_s:.1f} s  {_percent(p_fake)}"
         draw.text((x + 4, y + TILE_PX + 4), text, fill="black", font=_font())
     return np.asarray(sheet)
+
+
+def _judged(source: str | Path | bytes | BinaryIO) -> Video:
+    """A video that has its report already: the limits it was judged under are not asked again."""
+    return Video(source, max_bytes=sys.maxsize, max_duration_s=math.inf)
+
+
+def _percent(p_fake: float) -> str:
+    """Never 0 or 100, which no measurement can claim."""
+    return f"{min(max(p_fake, 0.001), 0.999):.1%}"
 
 
 class _Person:
@@ -116,7 +132,7 @@ class _Person:
         track = report.tracks[number]
         self.colour = COLOURS[track.verdict]
         verdict = track.verdict.value.replace("_", " ")
-        chance = "" if track.p_fake is None else f" {track.p_fake:.0%}"
+        chance = "" if track.p_fake is None else f" {_percent(track.p_fake)}"
         self.label = f"{number}: {verdict}{chance}"
         seen = [
             (frame.time_s, frame.faces[frame.tracks.index(number)].face.box)
@@ -143,7 +159,7 @@ class _Person:
         return self._boxes[close[0]] if close else None
 
 
-def _bar(report: VideoReport, width: int, duration_s: float) -> PIL.Image.Image:
+def _bar(report: VideoReport, width: int, px_per_s: float) -> PIL.Image.Image:
     """`(BAR_PX, width)`: a column for each score of the headline person, as high as likely fake."""
     bar = PIL.Image.new("RGB", (width, BAR_PX), (30, 30, 30))
     draw = PIL.ImageDraw.Draw(bar)
@@ -154,7 +170,7 @@ def _bar(report: VideoReport, width: int, duration_s: float) -> PIL.Image.Image:
         if track == report.headline_track and face.prediction is not None
     ]
     for time_s, p_fake, verdict in scores:
-        x = time_s / duration_s * width
+        x = time_s * px_per_s
         top = (BAR_PX - 1) * (1 - p_fake)
         draw.rectangle((x - 2, top, x + 2, BAR_PX), fill=COLOURS[verdict])
     return bar
@@ -169,11 +185,16 @@ def _label(
     draw.text((box.x1, max(0.0, box.y1 - 20)), text, fill="black", font=_font())
 
 
-def _tile(pixels: Image, box: Box) -> PIL.Image.Image:
+def _picture(frame: Frame, video: VideoInfo) -> PIL.Image.Image:
+    """A frame at the size of the video, in whose px every position is."""
+    return PIL.Image.fromarray(frame.pixels).resize((video.width, video.height))
+
+
+def _tile(picture: PIL.Image.Image, box: Box) -> PIL.Image.Image:
     """The square round a face, with half a face of its surroundings."""
     (x, y), half = box.centre, 0.75 * box.side
     square = (round(x - half), round(y - half), round(x + half), round(y + half))
-    return PIL.Image.fromarray(pixels).crop(square).resize((TILE_PX, TILE_PX))
+    return picture.crop(square).resize((TILE_PX, TILE_PX))
 
 
 def _encode(

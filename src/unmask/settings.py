@@ -20,12 +20,20 @@ def _split(value: object) -> object:
     return value
 
 
+def _none_if_empty(value: object) -> object:
+    return None if value == "" else value
+
+
+OptionalPath = Annotated[Path | None, BeforeValidator(_none_if_empty)]
+"""Set to nothing it is not set: `Path("")` would be the folder the server was started in."""
+
+
 class Settings(BaseSettings):
     """Every setting with its default. The specification's own names are understood too."""
 
     model_config = SettingsConfigDict(env_prefix="UNMASK_", extra="ignore", populate_by_name=True)
 
-    model: Path | None = Field(
+    model: OptionalPath = Field(
         None,
         validation_alias=AliasChoices("UNMASK_MODEL", "MODEL_PATH"),
         description="weights to use instead of the ones that ship",
@@ -58,7 +66,7 @@ class Settings(BaseSettings):
     )
     max_concurrent: int = Field(2, gt=0, description="analyses that may run at once in a server")
     max_queued: int = Field(16, ge=0, description="requests that may wait; more get 503")
-    data_dir: Path | None = Field(
+    data_dir: OptionalPath = Field(
         None, description="private folder of the jobs; by default one in the temporary folder"
     )
     store_url: str | None = Field(

@@ -9,7 +9,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,7 +18,9 @@ from unmask.errors import InputError, UndecodableError
 from unmask.temporal import Method, analysed_share, headline, is_sound, judge
 from unmask.tracks import Descriptor, Sighting, describe, link
 from unmask.types import (
+    Box,
     Coverage,
+    Face,
     FaceReport,
     Frame,
     FrameReport,
@@ -28,7 +30,7 @@ from unmask.types import (
     Verdict,
     VideoReport,
 )
-from unmask.video import Video
+from unmask.video import Video, VideoInfo
 
 __all__ = ["Timeline", "refusal"]
 
@@ -57,7 +59,7 @@ class _Moment:
     reason: Reason | None
 
 
-def _moment(frame: Frame, faces: Sequence[FaceReport]) -> _Moment:
+def _moment(frame: Frame, faces: Sequence[FaceReport], video: VideoInfo) -> _Moment:
     descriptors = tuple(
         describe(align(frame.pixels, face.face, size=APPEARANCE_PX, margin=APPEARANCE_MARGIN))
         for face in faces
@@ -67,7 +69,25 @@ def _moment(frame: Frame, faces: Sequence[FaceReport]) -> _Moment:
         reason = Reason.NO_FACE
     elif not any(is_sound(face) for face in faces):
         reason = max(faces, key=lambda face: face.face.box.side).reason
-    return _Moment(frame.time_s, tuple(faces), descriptors, reason)
+    height, width = frame.pixels.shape[:2]
+    x, y = video.width / width, video.height / height
+    return _Moment(frame.time_s, tuple(_scaled(face, x, y) for face in faces), descriptors, reason)
+
+
+def _scaled(report: FaceReport, x: float, y: float) -> FaceReport:
+    """The same in px of the video, whose frames may change their size, as those of calls do."""
+    if (x, y) == (1, 1):
+        return report
+    face, box, heatmap = report.face, report.face.box, report.heatmap
+    return replace(
+        report,
+        face=Face(
+            Box(box.x1 * x, box.y1 * y, box.x2 * x, box.y2 * y),
+            face.landmarks * np.array([x, y], np.float32),
+            face.score,
+        ),
+        heatmap=heatmap and replace(heatmap, affine=heatmap.affine / [x, y, 1]),
+    )
 
 
 class Timeline:
@@ -109,7 +129,7 @@ class Timeline:
         seen: set[int] = set()
         for frame in self._video.frames(wanted, deadline=self._deadline):
             if frame.index not in self._moments:
-                self._moments[frame.index] = _moment(frame, self._look(frame))
+                self._moments[frame.index] = _moment(frame, self._look(frame), self._video.info)
                 seen.add(frame.index)
             if self._progress is not None:
                 self._progress(len(self._moments), len(self._moments) + len(wanted) - len(seen))

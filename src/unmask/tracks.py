@@ -90,21 +90,23 @@ class _Open:
     """A track that may go on."""
 
     def __init__(self, position: int, sighting: Sighting) -> None:
-        self.members = [position]
-        self._last = sighting
-        self._sum = sighting.descriptor.copy()
+        self.members: list[int] = []
+        self._sum = np.zeros_like(sighting.descriptor)
+        self.append(position, sighting)
 
     def append(self, position: int, sighting: Sighting) -> None:
         self.members.append(position)
         self._last = sighting
         self._sum += sighting.descriptor
+        self._mean = self._sum / np.linalg.norm(self._sum)
 
     def affinity(self, sighting: Sighting) -> float | None:
         """How well a face continues the track; None where it may not."""
-        mean = self._sum / np.linalg.norm(self._sum)
         likeness = float(
-            max(sighting.descriptor @ self._last.descriptor, sighting.descriptor @ mean)
+            max(sighting.descriptor @ self._last.descriptor, sighting.descriptor @ self._mean)
         )
+        if likeness < ALIKE_NEARBY:  # of a crowd nearly all pairs end here
+            return None
         way = self._way(sighting)
         if likeness < (ALIKE_NEARBY if way <= 1 else ALIKE):
             return None

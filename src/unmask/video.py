@@ -40,6 +40,8 @@ __all__ = ["HEAD_BYTES", "Video", "VideoInfo", "recognise"]
 MAX_BYTES = 200 * 1024 * 1024
 MAX_DURATION_S = 2 * 60 * 60.0
 MAX_SIDE_PX = 8192
+MAX_FRAMES = 2_000_000
+"""Two hours at 240 a second; a small file may hold far more that last no time at all."""
 STILL_S = 1.0
 """A frame shown longer is a pause or a jump of the clock; sampling counts it as this long."""
 
@@ -94,7 +96,8 @@ def recognise(head: bytes) -> str | None:
 class Video:
     """An open video, to be used in a `with` block.
 
-    `info` describes it; `times_s` (n_frames,) float64 says when each frame is shown.
+    `info` describes it; `times_s` (n_frames,) float64 says when each frame is shown. `deadline`, a
+    time of `time.monotonic`, is for finding the first frame that can be decoded.
 
     Raises:
         InputError: the file cannot be read, exceeds a limit, or holds no pictures to decode.
@@ -108,6 +111,7 @@ class Video:
         max_duration_s: float = MAX_DURATION_S,
         max_side_px: int = MAX_SIDE_PX,
         threads: int = 0,
+        deadline: float = math.inf,
     ) -> None:
         self._max_side_px = max_side_px
         self._threads = threads
@@ -122,7 +126,7 @@ class Video:
                     f"{EXPECTED}; by its content the file is none of them, whatever its name says."
                 )
             self._format = kind
-            self.info = self._inspect(max_duration_s)
+            self.info = self._inspect(max_duration_s, deadline)
         except BaseException:
             self.close()
             raise
@@ -183,8 +187,8 @@ class Video:
         index, picture = found
         return Frame(_upright(picture), index, float(self.times_s[index]))
 
-    def _inspect(self, max_duration_s: float) -> VideoInfo:
-        """The first pass, then one frame, which proves that the codec can be decoded."""
+    def _inspect(self, max_duration_s: float, deadline: float) -> VideoInfo:
+        """The first pass, then one frame, which tells how large the upright picture is."""
         n_bytes, sha256 = _digest(self._file)
         with self._opened() as (container, stream):
             codec = stream.codec_context.codec.canonical_name
@@ -207,7 +211,7 @@ class Video:
         steps_s = np.diff(self.times_s)
         filled_s = float(self.times_s[-1] + (np.median(steps_s) if len(steps_s) else 0.0))
         _check_duration(filled_s, max_duration_s)
-        first = next(self.frames([0]), None)
+        first = next(self.frames([0], deadline=deadline), None)
         if first is not None:
             height, width = first.pixels.shape[:2]
         return VideoInfo(
@@ -284,6 +288,10 @@ class _Index:
         self._keys: list[int] = []
         is_counted = False
         for number, packet in enumerate(packets):
+            if number >= MAX_FRAMES:
+                raise TooLargeError(
+                    f"At most {MAX_FRAMES:,} frames are read, the video has more; cut the video."
+                )
             if packet.is_keyframe:
                 self._keys.append(number)
             if packet.pts is None:
@@ -455,9 +463,10 @@ def _declared_s(stream: VideoStream) -> float:
         return float(stream.duration * cast(Fraction, stream.time_base))
     hours, minutes, seconds = (["0", "0", *stream.metadata.get("DURATION", "0").split(":")])[-3:]
     try:
-        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+        declared_s = float(hours) * 3600 + float(minutes) * 60 + float(seconds)
     except ValueError:
         return 0.0
+    return 0.0 if math.isnan(declared_s) else declared_s
 
 
 def _check_duration(duration_s: float, max_duration_s: float) -> None:

@@ -102,6 +102,12 @@ def test_nothing_is_said_where_the_truth_is_not_known(manifest):
     (broken,) = point(manifest, [(1, 0)], refuse, read)
     assert (broken.is_hit, broken.is_likely_fake) == (None, False)
 
+    def read_fakes(path):
+        return refuse(path) if path.name == "real.png" else read(path)
+
+    (alone,) = point(manifest, [(1, 0)], lambda _: report((2, 3)), read_fakes)
+    assert (alone.is_hit, alone.is_likely_fake) == (None, True)
+
 
 def test_shares_are_of_what_can_be_told_and_chance_stands_beside_them(manifest):
     told = summarise(

@@ -136,6 +136,22 @@ def test_pictures_are_kept_only_where_they_are_asked_for(client, ended, astronau
     assert list((folder / "pictures").iterdir()) == []
 
 
+def test_the_data_folder_may_be_relative(detector, tmp_path, monkeypatch, astronaut):
+    monkeypatch.chdir(tmp_path)
+    settings = settings_in(Path("data"), workers=0)
+    app = create_app(settings, detector)
+    folder, client = Folder(settings.data_dir), app.test_client()
+    location = submit(client, astronaut, query="?pictures=true")
+    store = folder.store(settings)
+    assert Worker("worker", settings, detector, store, folder).run()
+    [result] = client.get(location).json["results"]
+    statuses = {name: client.get(url).status_code for name, url in result["files"].items()}
+    store.close()
+    app.extensions["unmask"].jobs.close()
+    assert statuses["thumbnail"] == 200
+    assert set(statuses.values()) == {200}
+
+
 @pytest.mark.parametrize("name", ["0-nothing.jpg", "..", "0", "..%2F..%2Funmask.sqlite"])
 def test_nothing_else_is_to_be_had_as_a_picture(client, ended, landscape, name):
     location = submit(client, landscape)
@@ -528,6 +544,17 @@ def test_an_upload_that_cannot_be_kept_leaves_nothing(tmp_path, landscape):
     jobs.close()
 
 
+def test_nothing_is_swept_but_the_folders_of_jobs(tmp_path):
+    folder = Folder(tmp_path)
+    others = [tmp_path / "pictures" / "holiday", tmp_path / "uploads" / "2024"]
+    for path in (*others, tmp_path / "pictures" / ("a" * 32)):
+        path.mkdir()
+        os.utime(path, (0, 0))
+    folder.sweep(active=(), kept=(), picture_ttl_s=0)
+    assert list((tmp_path / "pictures").iterdir()) == [others[0]]
+    assert list((tmp_path / "uploads").iterdir()) == [others[1]]
+
+
 def test_a_data_folder_others_may_open_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
     private = tmp_path / f"unmask-{os.getuid()}"
@@ -541,6 +568,12 @@ def test_a_data_folder_others_may_open_is_refused(tmp_path, monkeypatch):
 def test_a_queue_that_is_none_is_a_setting_that_is_wrong():
     with pytest.raises(ConfigurationError, match="UNMASK_QUEUE_URL"):
         open_queue("amqp://host")
+
+
+def test_the_password_of_a_queue_is_not_in_the_message():
+    with pytest.raises(ConfigurationError, match="'amqp'") as caught:
+        open_queue("amqp://user:secret@host")
+    assert "secret" not in str(caught.value)
 
 
 def test_a_worker_never_imports_torch():

@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import chain
 
 import pytest
+from sqlalchemy.exc import SQLAlchemyError
 
 from unmask.errors import ConfigurationError
 from unmask.server.store import State, Store
@@ -217,7 +218,10 @@ def test_the_newest_come_first_page_by_page(store):
     [
         "nothing",
         "mysql://host/name",
+        "postgresql://host:port/name",
         "sqlite:////no/such/folder/file",
+        "sqlite://",
+        "sqlite:///:memory:",
         "postgresql://127.0.0.1:9/x",
     ],
 )
@@ -226,7 +230,28 @@ def test_a_store_that_cannot_be_had_is_a_setting_that_is_wrong(url):
         Store(url, ttl_s=60)
 
 
-def test_the_password_of_a_store_is_not_in_the_message():
+def test_a_file_that_is_no_database_is_a_setting_that_is_wrong(tmp_path):
+    (tmp_path / "notes").write_text("a text, and no database\n" * 99)
+    with pytest.raises(ConfigurationError, match=r"UNMASK_STORE_URL.*not a database"):
+        Store(f"sqlite:///{tmp_path / 'notes'}", ttl_s=60)
+
+
+def test_what_goes_wrong_does_not_name_who_is_in_the_files(store):
+    store.add("one", "image", ["anna.jpg"], OPTIONS)
+    with pytest.raises(SQLAlchemyError) as caught:
+        store.add("one", "image", ["anna.jpg"], OPTIONS)
+    assert "anna" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://user:secret@127.0.0.1:9/x",
+        "postgresql://user:secret@host:port/x",
+        "postgresql//user:secret@host/x",
+    ],
+)
+def test_the_password_of_a_store_is_not_in_the_message(url):
     with pytest.raises(ConfigurationError) as caught:
-        Store("postgresql://user:secret@127.0.0.1:9/x", ttl_s=60)
+        Store(url, ttl_s=60)
     assert "secret" not in str(caught.value)

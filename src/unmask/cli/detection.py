@@ -79,6 +79,9 @@ def detect(
         raise ConfigurationError(f"--method {method}: expected {', '.join(METHODS)}")
     if (render or contact_sheet) and not (len(files) == 1 and is_video(files[0])):
         raise ConfigurationError("--render and --contact-sheet take one video")
+    for target in (render, contact_sheet):
+        if target and target.exists() and files[0].exists() and target.samefile(files[0]):
+            raise ConfigurationError(f"{target} is the video itself; expected another file")
     if heatmap_dir is not None:
         try:
             heatmap_dir.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from unicodedata import category
 
 from unmask.cli.terminal import out
 
@@ -17,6 +18,8 @@ COLOURS = {
     "inconclusive": "yellow",
     "not_analysed": "dim",
 }
+CONTROLS = ("Cc", "Cf", "Cs", "Zl", "Zp")
+"""What is no character but does something to those around it, or to the terminal."""
 
 
 def print_report(report: ImageReport | VideoReport) -> None:
@@ -25,8 +28,8 @@ def print_report(report: ImageReport | VideoReport) -> None:
 
     colour = COLOURS[report.verdict]
     out.print(f"[{colour}]{report.verdict:<12}[/]  {percent(report.p_fake)}  ", end="")
-    out.print(str(report.path), markup=False, end="")
-    out.print(f"  ({_why(report)})" if _why(report) else "", markup=False)
+    why = _why(report)
+    out.print(_printable(f"{report.path}  ({why})" if why else f"{report.path}"), markup=False)
     if isinstance(report, VideoReport):
         _print_people(report)
     elif len(report.faces) > 1:
@@ -58,6 +61,11 @@ def _print_people(report: VideoReport) -> None:
 def percent(p_fake: float | None) -> str:
     """A probability as percent; never 0 or 100, which no measurement can claim."""
     return "   —  " if p_fake is None else f"{min(max(p_fake, 0.001), 0.999):6.1%}"
+
+
+def _printable(text: str) -> str:
+    """One line without control characters, with which a file's name could write a verdict."""
+    return "".join(repr(c)[1:-1] if category(c) in CONTROLS else c for c in text)
 
 
 def _why(report: ImageReport | VideoReport) -> str:

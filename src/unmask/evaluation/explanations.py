@@ -8,6 +8,7 @@ hits as often as the manipulated share of the crop, which is told beside it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,8 +32,9 @@ MANIPULATED = 0.5
 class Pointing:
     """What the heat map of row `fake` points to.
 
-    `is_hit` is None where nobody can say: no heat map, or fake and original are not the same
-    moment, or do not differ enough anywhere. `chance` is the manipulated share of the crop.
+    `is_hit` is None where nobody can say: no heat map, a file that cannot be read, or fake and
+    original are not the same moment, or do not differ enough anywhere. `chance` is the manipulated
+    share of the crop.
     """
 
     fake: int
@@ -58,7 +60,8 @@ def point(
         is_likely_fake = report.verdict is Verdict.LIKELY_FAKE
         face, hit = report.headline, None
         if face is not None and face.heatmap is not None and not face.heatmap.empty:
-            hit = _hit(face.heatmap, [read(file) for file in files])
+            with suppress(InputError):
+                hit = _hit(face.heatmap, [read(file) for file in files])
         is_hit, chance = hit or (None, 0.0)
         yield Pointing(fake, is_likely_fake, is_hit, chance)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from importlib.util import find_spec
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any, BinaryIO, cast
 
 from flask import Response, current_app, g, send_file
@@ -301,8 +301,13 @@ def get_picture(path: PicturePath) -> Response:
 
 def _refuse_long(file: BinaryIO) -> None:
     settings = service().settings
-    limits = {"max_bytes": settings.max_video_bytes}
-    with Video(file, max_duration_s=settings.max_video_s, **limits) as video:
+    with Video(
+        file,
+        max_bytes=settings.max_video_bytes,
+        max_duration_s=settings.max_video_s,
+        threads=settings.threads,
+        deadline=monotonic() + settings.video_budget_s,
+    ) as video:
         duration_s = video.info.duration_s
     if duration_s > settings.max_clip_s:
         message = (

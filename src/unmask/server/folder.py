@@ -41,7 +41,8 @@ class Folder:
     """
 
     def __init__(self, path: Path | None) -> None:
-        self._path = path or _own_temporary_folder()
+        # Absolute: Flask would look for a relative one beside its own package.
+        self._path = (path or _own_temporary_folder()).absolute()
         try:
             for folder in (self._path, self._uploads, self._pictures):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -107,8 +108,9 @@ class Folder:
 
 
 def _aged(parent: Path, now: float) -> Iterator[tuple[Path, float]]:
-    """The folders in a folder, and for how many seconds nothing came into each."""
-    for folder in list(parent.iterdir()):
+    """The folders of jobs in a folder, and for how many seconds nothing came into each."""
+    # By the names of jobs: the data folder may be one that holds other things too.
+    for folder in list(parent.glob("[0-9a-f]" * 32)):
         try:
             yield folder, now - folder.stat().st_mtime
         except FileNotFoundError:

@@ -108,7 +108,7 @@ def _huey(url: str) -> tuple[Any, tuple[type[Exception], ...]]:
     scheme = url.partition(":")[0]
     if scheme not in ("redis", "rediss", "unix", "postgresql", "postgres"):
         expected = "expected redis://host:6379/0 or postgresql://user@host/database"
-        raise ConfigurationError(f"UNMASK_QUEUE_URL: {expected}, got {url!r}")
+        raise ConfigurationError(f"UNMASK_QUEUE_URL: {expected}, got {scheme!r}")
     options = {"results": False, "serializer": _json_messages()}
     try:
         if scheme.startswith("postgres"):

@@ -44,7 +44,7 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.exc import ArgumentError, IntegrityError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, OperationalError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from unmask.errors import ConfigurationError, MissingExtraError
@@ -137,7 +137,7 @@ class Store:
     """Jobs and their reports at `url`, by default kept for `ttl_s` after a job has ended.
 
     Raises:
-        ConfigurationError: the URL is none, or nothing answers there.
+        ConfigurationError: the URL is none, or no database answers there.
         MissingExtraError: PostgreSQL is asked for and its driver is not installed.
     """
 
@@ -146,7 +146,7 @@ class Store:
         self._engine = _engine(url)
         try:
             _create_tables(self._engine)
-        except OperationalError as error:
+        except DatabaseError as error:
             shown = self._engine.url.render_as_string(hide_password=True)
             raise ConfigurationError(f"UNMASK_STORE_URL: {shown}: {error.orig}") from error
 
@@ -393,13 +393,19 @@ def _job(row: Mapping[Any, Any]) -> Job:
 def _engine(url: str | URL) -> Engine:
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:  # a port that is no number is the latter
+        # What came is not repeated: there may be a password in it.
         message = "expected sqlite:///file or postgresql://user@host/database"
-        raise ConfigurationError(f"UNMASK_STORE_URL: {message}, got {url!r}") from error
+        raise ConfigurationError(f"UNMASK_STORE_URL: {message}") from error
     if parsed.drivername in ("postgres", "postgresql"):
         parsed = parsed.set(drivername="postgresql+psycopg")
+    # Errors go to the log, where what is in a row has no place: names of files, reports.
     if parsed.get_backend_name() == "sqlite":
-        engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_S})
+        if parsed.database in (None, "", ":memory:"):
+            message = "expected sqlite:///file; in memory each thread would have a store of its own"
+            raise ConfigurationError(f"UNMASK_STORE_URL: {message}")
+        timeout = {"timeout": BUSY_TIMEOUT_S}
+        engine = create_engine(parsed, hide_parameters=True, connect_args=timeout)
         event.listen(engine, "connect", _set_up_sqlite)
         return engine
     if parsed.drivername != "postgresql+psycopg":
@@ -407,7 +413,7 @@ def _engine(url: str | URL) -> Engine:
             f"UNMASK_STORE_URL: expected sqlite or postgresql, got {parsed.drivername!r}"
         )
     try:
-        return create_engine(parsed, pool_pre_ping=True)
+        return create_engine(parsed, hide_parameters=True, pool_pre_ping=True)
     except ModuleNotFoundError as error:
         raise MissingExtraError("A store in PostgreSQL", "postgresql") from error
 
