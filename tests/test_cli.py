@@ -269,6 +269,7 @@ def test_a_colour_map_by_name(run: Run, tmp_path: Path) -> None:
         (["unknown"], "No such command"),
         (["evaluate", ASTRONAUT, "--faces", "some"], "expected detect or whole"),
         (["evaluate", EXAMPLES / "nothing.csv"], "nothing.csv"),
+        (["evaluate", ASTRONAUT, "--out", ROOT / "no" / "r.json"], "does not exist"),
     ],
     ids=lambda value: " ".join(map(str, value[:2])) if isinstance(value, list) else "",
 )
@@ -327,6 +328,78 @@ def test_heat_maps_are_measured_where_originals_are_there(run: Run, tmp_path: Pa
     assert "hottest place was manipulated" in result.out
     whole = run("evaluate", manifest, "--explain", "--faces", "whole")
     assert (whole.status, "--explain needs pictures" in whole.err) == (2, True)
+
+
+def test_what_is_judged_is_never_written_over(
+    run: Run, clip: Callable[..., bytes], tmp_path: Path
+) -> None:
+    video = tmp_path / "evidence.mp4"
+    video.write_bytes(clip([np.zeros((64, 64, 3), np.uint8)] * 2))
+    link = tmp_path / "link.mp4"
+    link.symlink_to(video)
+    before = video.read_bytes()
+    for option in ("--render", "--contact-sheet"):
+        for target in (video, link):
+            result = run("detect", video, option, target)
+            assert (result.status, result.out) == (2, "")
+            assert f"{target} would be overwritten; name another" in " ".join(result.err.split())
+    assert video.read_bytes() == before
+
+
+def test_no_input_of_an_evaluation_is_written_over(run: Run, tmp_path: Path) -> None:
+    manifest, scores = tmp_path / "m.csv", tmp_path / "s.csv"
+    manifest.write_text("path,label\na.jpg,real\nb.jpg,fake\n")
+    scores.write_text("path,p_fake\na.jpg,0.1\nb.jpg,0.9\n")
+    given = (manifest, "--from-scores", scores, "--compare", scores)
+    before = manifest.read_text(), scores.read_text()
+    for arguments in (("--scores", scores), ("--out", manifest), ("--out", scores)):
+        result = run("evaluate", *given, *arguments)
+        assert (result.status, "would be overwritten" in result.err) == (2, True)
+    assert (manifest.read_text(), scores.read_text()) == before
+
+
+def test_a_folder_to_write_to_is_missed_before_the_work(
+    run: Run, clip: Callable[..., bytes], tmp_path: Path
+) -> None:
+    video = tmp_path / "clip.mp4"
+    video.write_bytes(clip([np.zeros((64, 64, 3), np.uint8)] * 2))
+    result = run("detect", video, "--render", tmp_path / "no" / "shown.mp4")
+    assert (result.status, result.out) == (2, "")
+    assert "does not exist" in result.err
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes by name")
+def test_a_pipe_is_refused_and_left_out_of_a_folder(
+    run: Run, landscape: bytes, tmp_path: Path
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "photo.png").write_bytes(landscape)
+    for name in ("pipe.jpg", "pipe.mp4"):
+        os.mkfifo(folder / name)
+    named = run("detect", folder / "photo.png", folder / "pipe.jpg")
+    assert (named.status, named.out) == (2, "")
+    assert "pipe.jpg is a pipe; expected a file" in " ".join(named.err.split())
+    found = run("detect", "--json", folder)
+    assert [Path(one["path"]).name for one in found.objects] == ["photo.png"]
+
+
+def test_a_name_cannot_write_a_line_or_steer_the_terminal(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg\nlikely_real     1.0%  b\x1b[2K\u202egpj.jpg"
+    path.write_bytes(b"no picture")
+    named = tmp_path / "at 3.04\u202fPM \u65e5\u672c.jpg"
+    result = run("detect", path, named)
+    bad, unread = result.out.splitlines()
+    assert "a.jpg\\nlikely_real     1.0%  b\\x1b[2K\\u202egpj.jpg" in bad
+    assert unread.count(named.name) == 2  # once in what is wrong with it
+
+
+def test_a_video_leaves_no_blank_lines_in_a_log(
+    run: Run, clip: Callable[..., bytes], tmp_path: Path
+) -> None:
+    video = tmp_path / "clip.mp4"
+    video.write_bytes(clip([np.zeros((64, 64, 3), np.uint8)] * 2))
+    assert run("detect", video).err == ""
 
 
 def test_a_folder_without_pictures_is_wrong_usage(run: Run, tmp_path: Path) -> None:

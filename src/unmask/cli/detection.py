@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from unmask.detector import Detector
     from unmask.types import Heatmap, Image, ImageReport, VideoReport
 
-__all__ = ["detect", "is_video", "load_detector"]
+__all__ = ["check_targets", "detect", "is_video", "load_detector"]
 
 PICTURES = {
     *(".jpg", ".jpeg", ".png", ".webp", ".avif", ".heic", ".heif"),
@@ -75,10 +75,15 @@ def detect(
     files = list(_expand(paths))
     if not files:
         raise ConfigurationError("no picture or video in " + ", ".join(map(str, paths)))
+    for pipe in filter(Path.is_fifo, files):
+        # What a file is and its heat maps take a second look, which a pipe does not give.
+        message = f"{pipe} is a pipe; expected a file. Save what comes out of it, and name that"
+        raise ConfigurationError(message)
     if method not in METHODS:
         raise ConfigurationError(f"--method {method}: expected {', '.join(METHODS)}")
     if (render or contact_sheet) and not (len(files) == 1 and is_video(files[0])):
         raise ConfigurationError("--render and --contact-sheet take one video")
+    check_targets((render, contact_sheet), files)
     if heatmap_dir is not None:
         try:
             heatmap_dir.mkdir(parents=True, exist_ok=True)
@@ -141,6 +146,20 @@ def load_detector(**settings: object) -> Detector:
     return Detector.from_settings(load_settings(**settings))
 
 
+def check_targets(targets: Iterable[Path | None], sources: Iterable[Path | None]) -> None:
+    """Let only what can be written pass, before the work and never over what it is about.
+
+    Raises:
+        ConfigurationError: a target is one of the sources, or in a folder that does not exist.
+    """
+    read = [source for source in sources if source is not None and source.exists()]
+    for target in filter(None, targets):
+        if not target.parent.is_dir():
+            raise ConfigurationError(f"{target}: the folder {target.parent} does not exist")
+        if target.exists() and any(target.samefile(source) for source in read):
+            raise ConfigurationError(f"{target} would be overwritten; name another file to write")
+
+
 def _expand(paths: Iterable[Path]) -> Iterator[Path]:
     """Files as they are named; of a folder, every picture and video below it, by name."""
     for path in paths:
@@ -151,7 +170,9 @@ def _expand(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def _is_wanted(path: Path) -> bool:
-    return path.suffix.lower() in PICTURES | VIDEOS and not path.is_dir()
+    # To open a pipe would be to wait for somebody to write into it.
+    is_file = not (path.is_dir() or path.is_fifo())
+    return path.suffix.lower() in PICTURES | VIDEOS and is_file
 
 
 def is_video(path: Path) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from unmask.cli.terminal import out
+from unmask.cli.terminal import out, printable
 
 if TYPE_CHECKING:
     from unmask.types import ImageReport, VideoReport
@@ -25,8 +25,8 @@ def print_report(report: ImageReport | VideoReport) -> None:
 
     colour = COLOURS[report.verdict]
     out.print(f"[{colour}]{report.verdict:<12}[/]  {percent(report.p_fake)}  ", end="")
-    out.print(str(report.path), markup=False, end="")
-    out.print(f"  ({_why(report)})" if _why(report) else "", markup=False)
+    out.print(printable(str(report.path)), markup=False, end="")
+    out.print(f"  ({printable(_why(report))})" if _why(report) else "", markup=False)
     if isinstance(report, VideoReport):
         _print_people(report)
     elif len(report.faces) > 1:
