@@ -21,11 +21,18 @@ if TYPE_CHECKING:
 __all__ = ["check_targets", "detect", "is_video", "load_detector"]
 
 PICTURES = {
-    *(".jpg", ".jpeg", ".png", ".webp", ".avif", ".heic", ".heif"),
-    *(".gif", ".bmp", ".tif", ".tiff"),
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".avif", ".heic", ".heif"),
+    *(".gif", ".bmp", ".tif", ".tiff", ".jxl", ".jp2"),
 }
-VIDEOS = {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm"}
-"""Endings that are taken from a folder; a file that is named is taken whatever its ending."""
+VIDEOS = {
+    *(".mp4", ".m4v", ".mov", ".3gp", ".avi", ".mkv", ".webm"),
+    *(".wmv", ".flv", ".mpg", ".mpeg", ".mts", ".m2ts", ".ogv"),
+}
+"""Endings that are taken from a folder; a file that is named is taken whatever its ending.
+
+What is a picture or a video in a format that is not read is taken too: it then has its reason,
+where a folder would else pass for judged with it left out in silence.
+"""
 
 METHODS = ("scan", "majority", "average", "weighted")
 
