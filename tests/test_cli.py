@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import struct
@@ -211,6 +212,16 @@ def test_the_table_says_why_and_what_to_do(run: Run, sky: Path, tmp_path: Path) 
     assert "%" not in no_face + no_picture
 
 
+def test_what_was_not_looked_at_in_a_file_stands_beside_the_reason(
+    run: Run, landscape: bytes, tmp_path: Path
+) -> None:
+    first = PIL.Image.open(io.BytesIO(landscape)).convert("RGB")
+    path = tmp_path / "two.gif"
+    first.save(path, save_all=True, append_images=[PIL.Image.new("RGB", first.size)])
+    [line] = run("detect", path).out.splitlines()
+    assert "(no_face; Only the first picture in this file was looked at" in line
+
+
 def test_a_folder_is_its_pictures_by_name(run: Run, landscape: bytes, tmp_path: Path) -> None:
     for name in ("b.PNG", "a.jpg", "sub/c.webp", "notes.txt", ".DS_Store"):
         path = tmp_path / "folder" / name
@@ -223,6 +234,22 @@ def test_a_folder_is_its_pictures_by_name(run: Run, landscape: bytes, tmp_path: 
     ]
     assert names == ["a.jpg", "b.PNG", "sub/c.webp"]
     assert {one["reason"] for one in result.objects} == {"no_face"}
+
+
+def test_a_format_that_is_not_read_is_not_left_out_of_a_folder_in_silence(
+    run: Run, landscape: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / "a.jfif").write_bytes(landscape)  # what browsers on Windows call a JPEG
+    (tmp_path / "b.jxl").write_bytes(b"\xff\x0a" + bytes(20))
+    (tmp_path / "c.WMV").write_bytes(b"\x30\x26\xb2\x75" + bytes(20))
+    result = run("detect", "--json", tmp_path)
+    assert result.status == 3
+    assert [(Path(one["path"]).name, one["kind"], one["reason"]) for one in result.objects] == [
+        ("a.jfif", "image", "no_face"),
+        ("b.jxl", "image", "unsupported_format"),
+        ("c.WMV", "video", "unsupported_format"),
+    ]
+    assert all("Convert it" in one["detail"] for one in result.objects[1:])
 
 
 def test_a_file_that_is_named_is_taken_whatever_its_ending(run: Run, tmp_path: Path) -> None:

@@ -61,4 +61,6 @@ def percent(p_fake: float | None) -> str:
 
 
 def _why(report: ImageReport | VideoReport) -> str:
-    return report.detail or (str(report.reason) if report.reason else "")
+    """The reason, and what is to be said besides; of a file that was not read only the latter."""
+    reason = report.reason if report.sha256 or not report.detail else None
+    return "; ".join(str(part) for part in (reason, report.detail) if part)
