@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import socket
 import struct
 import subprocess
 import sys
@@ -295,6 +296,7 @@ def test_a_colour_map_by_name(run: Run, tmp_path: Path) -> None:
         (["detect", "--unknown", ASTRONAUT], "No such option"),
         (["unknown"], "No such command"),
         (["evaluate", ASTRONAUT, "--faces", "some"], "expected detect or whole"),
+        (["serve", "--port", "99999"], "less than or equal to 65535"),
         (["evaluate", EXAMPLES / "nothing.csv"], "nothing.csv"),
         (["evaluate", ASTRONAUT, "--out", ROOT / "no" / "r.json"], "does not exist"),
     ],
@@ -494,6 +496,23 @@ def test_info_as_json_is_the_whole_card_without_its_pictures(
     assert [set(sample) for sample in shown["golden"]] == [
         set(sample) - {"png"} for sample in card["golden"]
     ]
+
+
+# --- serve ---
+
+
+def test_an_address_is_told_only_when_it_is_listened_on(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("UNMASK_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        result = run("serve", "--port", taken.getsockname()[1])
+    assert result.status == 2
+    assert "unmask: Cannot listen on 127.0.0.1" in result.err
+    assert "Unmask is at" not in result.err
 
 
 # --- the program itself ---
