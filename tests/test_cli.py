@@ -201,6 +201,23 @@ def test_a_file_that_may_not_be_read(run: Run, tmp_path: Path) -> None:
     assert run("detect", "--json", path).objects[0]["reason"] == "unreadable"
 
 
+def test_a_folder_that_may_not_be_looked_into_is_not_left_out_in_silence(
+    run: Run, landscape: bytes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "photo.png").write_bytes(landscape)
+    locked = tmp_path / "locked"
+    locked.mkdir()
+    access = os.access
+    # Root may read all, so that permissions alone would not do.
+    monkeypatch.setattr(os, "access", lambda path, mode: path != locked and access(path, mode))
+    result = run("detect", "--json", tmp_path)
+    assert result.status == 3
+    assert {Path(one["path"]).name: one["reason"] for one in result.objects} == {
+        "photo.png": "no_face",
+        "locked": "unreadable",
+    }
+
+
 def test_the_table_says_why_and_what_to_do(run: Run, sky: Path, tmp_path: Path) -> None:
     bad = tmp_path / "text.jpg"
     text(bad)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
@@ -177,9 +178,11 @@ def _expand(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def _is_wanted(path: Path) -> bool:
+    if path.is_dir():
+        # What may not be looked into is taken itself, to be told as unreadable.
+        return not os.access(path, os.R_OK | os.X_OK)
     # To open a pipe would be to wait for somebody to write into it.
-    is_file = not (path.is_dir() or path.is_fifo())
-    return path.suffix.lower() in PICTURES | VIDEOS and is_file
+    return path.suffix.lower() in PICTURES | VIDEOS and not path.is_fifo()
 
 
 def is_video(path: Path) -> bool:
