@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import socket
 import struct
 import subprocess
 import sys
@@ -199,6 +201,23 @@ def test_a_file_that_may_not_be_read(run: Run, tmp_path: Path) -> None:
     assert run("detect", "--json", path).objects[0]["reason"] == "unreadable"
 
 
+def test_a_folder_that_may_not_be_looked_into_is_not_left_out_in_silence(
+    run: Run, landscape: bytes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "photo.png").write_bytes(landscape)
+    locked = tmp_path / "locked"
+    locked.mkdir()
+    access = os.access
+    # Root may read all, so that permissions alone would not do.
+    monkeypatch.setattr(os, "access", lambda path, mode: path != locked and access(path, mode))
+    result = run("detect", "--json", tmp_path)
+    assert result.status == 3
+    assert {Path(one["path"]).name: one["reason"] for one in result.objects} == {
+        "photo.png": "no_face",
+        "locked": "unreadable",
+    }
+
+
 def test_the_table_says_why_and_what_to_do(run: Run, sky: Path, tmp_path: Path) -> None:
     bad = tmp_path / "text.jpg"
     text(bad)
@@ -224,6 +243,16 @@ def test_a_name_cannot_write_a_verdict(
     assert line.isprintable()
 
 
+def test_what_was_not_looked_at_in_a_file_stands_beside_the_reason(
+    run: Run, landscape: bytes, tmp_path: Path
+) -> None:
+    first = PIL.Image.open(io.BytesIO(landscape)).convert("RGB")
+    path = tmp_path / "two.gif"
+    first.save(path, save_all=True, append_images=[PIL.Image.new("RGB", first.size)])
+    [line] = run("detect", path).out.splitlines()
+    assert "(no_face; Only the first picture in this file was looked at" in line
+
+
 def test_a_folder_is_its_pictures_by_name(run: Run, landscape: bytes, tmp_path: Path) -> None:
     for name in ("b.PNG", "a.jpg", "sub/c.webp", "notes.txt", ".DS_Store"):
         path = tmp_path / "folder" / name
@@ -236,6 +265,22 @@ def test_a_folder_is_its_pictures_by_name(run: Run, landscape: bytes, tmp_path: 
     ]
     assert names == ["a.jpg", "b.PNG", "sub/c.webp"]
     assert {one["reason"] for one in result.objects} == {"no_face"}
+
+
+def test_a_format_that_is_not_read_is_not_left_out_of_a_folder_in_silence(
+    run: Run, landscape: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / "a.jfif").write_bytes(landscape)  # what browsers on Windows call a JPEG
+    (tmp_path / "b.jxl").write_bytes(b"\xff\x0a" + bytes(20))
+    (tmp_path / "c.WMV").write_bytes(b"\x30\x26\xb2\x75" + bytes(20))
+    result = run("detect", "--json", tmp_path)
+    assert result.status == 3
+    assert [(Path(one["path"]).name, one["kind"], one["reason"]) for one in result.objects] == [
+        ("a.jfif", "image", "no_face"),
+        ("b.jxl", "image", "unsupported_format"),
+        ("c.WMV", "video", "unsupported_format"),
+    ]
+    assert all("Convert it" in one["detail"] for one in result.objects[1:])
 
 
 def test_a_file_that_is_named_is_taken_whatever_its_ending(run: Run, tmp_path: Path) -> None:
@@ -281,7 +326,9 @@ def test_a_colour_map_by_name(run: Run, tmp_path: Path) -> None:
         (["detect", "--unknown", ASTRONAUT], "No such option"),
         (["unknown"], "No such command"),
         (["evaluate", ASTRONAUT, "--faces", "some"], "expected detect or whole"),
+        (["serve", "--port", "99999"], "less than or equal to 65535"),
         (["evaluate", EXAMPLES / "nothing.csv"], "nothing.csv"),
+        (["evaluate", ASTRONAUT, "--out", ROOT / "no" / "r.json"], "does not exist"),
     ],
     ids=lambda value: " ".join(map(str, value[:2])) if isinstance(value, list) else "",
 )
@@ -340,6 +387,78 @@ def test_heat_maps_are_measured_where_originals_are_there(run: Run, tmp_path: Pa
     assert "hottest place was manipulated" in result.out
     whole = run("evaluate", manifest, "--explain", "--faces", "whole")
     assert (whole.status, "--explain needs pictures" in whole.err) == (2, True)
+
+
+def test_what_is_judged_is_never_written_over(
+    run: Run, clip: Callable[..., bytes], tmp_path: Path
+) -> None:
+    video = tmp_path / "evidence.mp4"
+    video.write_bytes(clip([np.zeros((64, 64, 3), np.uint8)] * 2))
+    link = tmp_path / "link.mp4"
+    link.symlink_to(video)
+    before = video.read_bytes()
+    for option in ("--render", "--contact-sheet"):
+        for target in (video, link):
+            result = run("detect", video, option, target)
+            assert (result.status, result.out) == (2, "")
+            assert f"{target} would be overwritten; name another" in " ".join(result.err.split())
+    assert video.read_bytes() == before
+
+
+def test_no_input_of_an_evaluation_is_written_over(run: Run, tmp_path: Path) -> None:
+    manifest, scores = tmp_path / "m.csv", tmp_path / "s.csv"
+    manifest.write_text("path,label\na.jpg,real\nb.jpg,fake\n")
+    scores.write_text("path,p_fake\na.jpg,0.1\nb.jpg,0.9\n")
+    given = (manifest, "--from-scores", scores, "--compare", scores)
+    before = manifest.read_text(), scores.read_text()
+    for arguments in (("--scores", scores), ("--out", manifest), ("--out", scores)):
+        result = run("evaluate", *given, *arguments)
+        assert (result.status, "would be overwritten" in result.err) == (2, True)
+    assert (manifest.read_text(), scores.read_text()) == before
+
+
+def test_a_folder_to_write_to_is_missed_before_the_work(
+    run: Run, clip: Callable[..., bytes], tmp_path: Path
+) -> None:
+    video = tmp_path / "clip.mp4"
+    video.write_bytes(clip([np.zeros((64, 64, 3), np.uint8)] * 2))
+    result = run("detect", video, "--render", tmp_path / "no" / "shown.mp4")
+    assert (result.status, result.out) == (2, "")
+    assert "does not exist" in result.err
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes by name")
+def test_a_pipe_is_refused_and_left_out_of_a_folder(
+    run: Run, landscape: bytes, tmp_path: Path
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "photo.png").write_bytes(landscape)
+    for name in ("pipe.jpg", "pipe.mp4"):
+        os.mkfifo(folder / name)
+    named = run("detect", folder / "photo.png", folder / "pipe.jpg")
+    assert (named.status, named.out) == (2, "")
+    assert "pipe.jpg is a pipe; expected a file" in " ".join(named.err.split())
+    found = run("detect", "--json", folder)
+    assert [Path(one["path"]).name for one in found.objects] == ["photo.png"]
+
+
+def test_a_name_cannot_write_a_line_or_steer_the_terminal(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg\nlikely_real     1.0%  b\x1b[2K\u202egpj.jpg"
+    path.write_bytes(b"no picture")
+    named = tmp_path / "at 3.04\u202fPM \u65e5\u672c.jpg"
+    result = run("detect", path, named)
+    bad, unread = result.out.splitlines()
+    assert "a.jpg\\nlikely_real     1.0%  b\\x1b[2K\\u202egpj.jpg" in bad
+    assert unread.count(named.name) == 2  # once in what is wrong with it
+
+
+def test_a_video_leaves_no_blank_lines_in_a_log(
+    run: Run, clip: Callable[..., bytes], tmp_path: Path
+) -> None:
+    video = tmp_path / "clip.mp4"
+    video.write_bytes(clip([np.zeros((64, 64, 3), np.uint8)] * 2))
+    assert run("detect", video).err == ""
 
 
 def test_a_folder_without_pictures_is_wrong_usage(run: Run, tmp_path: Path) -> None:
@@ -407,6 +526,23 @@ def test_info_as_json_is_the_whole_card_without_its_pictures(
     assert [set(sample) for sample in shown["golden"]] == [
         set(sample) - {"png"} for sample in card["golden"]
     ]
+
+
+# --- serve ---
+
+
+def test_an_address_is_told_only_when_it_is_listened_on(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("UNMASK_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        result = run("serve", "--port", taken.getsockname()[1])
+    assert result.status == 2
+    assert "unmask: Cannot listen on 127.0.0.1" in result.err
+    assert "Unmask is at" not in result.err
 
 
 # --- the program itself ---

@@ -255,13 +255,23 @@ def test_first_frame_of_an_animation(name: str) -> None:
     later = [PIL.Image.new("RGB", (64, 48), colour) for colour in (BLUE, GREEN)]
     options = {"lossless": True} if name == "WEBP" else {}
     data = encoded(quarters(), name, save_all=True, append_images=later, **options)
-    assert np.array_equal(read(data).pixels, np.asarray(quarters()))
+    picture = read(data)
+    assert np.array_equal(picture.pixels, np.asarray(quarters()))
+    assert picture.has_more
+    assert not read(encoded(quarters(), name, **options)).has_more
+
+
+def test_a_damaged_second_picture_does_not_cost_the_first() -> None:
+    data = encoded(quarters(), "GIF", save_all=True, append_images=[PIL.Image.new("RGB", (64, 48))])
+    second = data.rindex(b"\x2c\0\0\0\0")
+    assert np.array_equal(read(data[: second + 6]).pixels, np.asarray(quarters()))
 
 
 def test_a_phone_picture_of_two_frames_is_a_jpeg() -> None:
     data = encoded(quarters(), "MPO", save_all=True, append_images=[quarters()], quality=80)
     picture = read(data)
     assert (picture.format, picture.jpeg_quality) == ("JPEG", 80)
+    assert not picture.has_more  # the second is a depth map or the like
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])

@@ -1,5 +1,5 @@
-"""Unmask says, per face, whether a photo was manipulated, how sure it is, and what it could not
-judge.
+"""Unmask says, per face, whether a photo or video was manipulated, how sure it is, and what it
+could not judge.
 
     >>> from unmask import Detector
     >>> report = Detector().image("photo.jpg")

@@ -57,6 +57,10 @@ __all__ = ["Detector", "Source", "give_back_memory", "kind_of"]
 Source = str | Path | bytes | BinaryIO | Image | Picture
 """A path, the bytes of a file, an open file, an `(H, W, 3)` uint8 RGB array, or a read picture."""
 
+FIRST_ONLY = (
+    "Only the first picture in this file was looked at, and it has more: an animation can be "
+    "judged as a video, other pictures as files of their own."
+)
 HEAD_BYTES = 256
 MAX_BATCH = 16
 """Faces the network scores at once: a crowd must not cost memory without bound."""
@@ -138,6 +142,7 @@ class Detector:
             timings_ms=clock.timings_ms,
             n_bytes=picture.n_bytes,
             camera=picture.camera,
+            detail=FIRST_ONLY if picture.has_more else None,
         )
 
     def images(self, sources: Iterable[Source], *, heatmaps: bool = False) -> Iterator[ImageReport]:

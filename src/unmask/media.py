@@ -142,6 +142,7 @@ def read(
         n_bytes=len(data),
         jpeg_quality=_jpeg_quality(image),
         camera=_camera(image),
+        has_more=_has_more(image),
     )
 
 
@@ -254,6 +255,17 @@ def _camera(image: PIL.Image.Image) -> dict[str, str]:
             if text:
                 camera[name] = text
     return camera
+
+
+def _has_more(image: PIL.Image.Image) -> bool:
+    """Whether the file has more pictures. To count those of a long animation would take too long.
+
+    What follows the first picture of a JPEG (MPO) is made of it: a depth map, or more light.
+    """
+    # Where the second is damaged, the first must not suffer.
+    with suppress(Exception):
+        return image.format != "MPO" and bool(getattr(image, "is_animated", False))
+    return False
 
 
 def _jpeg_quality(image: PIL.Image.Image) -> int | None:

@@ -151,7 +151,8 @@ class Picture:
     `format` is `JPEG`, `PNG`, `WEBP`, `AVIF`, `HEIF`, `GIF`, `BMP`, `TIFF`, or `ARRAY` for pixels
     that came without a file; `sha256` and `n_bytes` are then None. `jpeg_quality` (1 to 100) is
     an estimate, None where the file is no JPEG. `camera` has what the EXIF block claims of `make`,
-    `model`, `software` and `date`.
+    `model`, `software` and `date`. `has_more` is true where these pixels are the first of several
+    pictures, as of an animation.
     """
 
     pixels: Image
@@ -160,6 +161,7 @@ class Picture:
     n_bytes: int | None = None
     jpeg_quality: int | None = None
     camera: Mapping[str, str] = field(default_factory=dict)
+    has_more: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -281,7 +283,8 @@ class ImageReport:
 
     `verdict` is `likely_fake` if any analysed face is, else `inconclusive` if any is, else
     `likely_real`; `headline_face` is the index of the face that decided. `width`, `height` and
-    `format` are None where the picture could not be decoded; `detail` then says what to do.
+    `format` are None where the picture could not be decoded; `detail` then says what to do. It also
+    says where the file has more pictures than the one that was looked at.
     `n_bytes` is the size of the file, None where there was none.
     `camera` is what the file claims of its origin, which anyone can change.
     """

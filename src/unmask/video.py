@@ -123,7 +123,8 @@ class Video:
             kind = recognise(head)
             if kind is None:
                 raise UnsupportedFormatError(
-                    f"{EXPECTED}; by its content the file is none of them, whatever its name says."
+                    f"{EXPECTED}; by its content the file is none of them, whatever its name says. "
+                    "Convert it to one of them."
                 )
             self._format = kind
             self.info = self._inspect(max_duration_s, deadline)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import PIL.Image
 from playwright.sync_api import Page, Route, expect
 
 ROOT = Path(__file__).parents[2]
@@ -69,6 +70,29 @@ def test_a_face_that_was_not_scored_has_no_spectrum(page: Page, photos: dict[str
     choose(page, photos["small-face"])
     expect(page.get_by_text("Quality of this face")).to_be_visible()
     expect(page.get_by_role("img", name="spectrum")).to_have_count(0)
+
+
+def test_an_animation_says_that_only_its_first_picture_was_judged(
+    page: Page, photos: dict[str, Path], tmp_path: Path
+) -> None:
+    first = PIL.Image.open(photos["no-face"]).convert("RGB")
+    animation = tmp_path / "two.gif"
+    first.save(animation, save_all=True, append_images=[PIL.Image.new("RGB", first.size)])
+    choose(page, animation)
+    finding = page.get_by_role("region", name="Not analysed")
+    expect(finding).to_contain_text("No face was found")
+    expect(finding).to_contain_text("Only the first picture in this file was looked at")
+
+
+def test_a_picture_that_the_browser_cannot_show_leaves_a_plain_field(
+    page: Page, photos: dict[str, Path], tmp_path: Path
+) -> None:
+    tiff = tmp_path / "scan.tif"
+    PIL.Image.open(photos["no-face"]).save(tiff)
+    choose(page, tiff, photos["no-face"])
+    expect(page.get_by_role("row").filter(has_text="scan.tif")).to_contain_text("Not analysed")
+    expect(page.locator("tbody img:not([src])")).to_have_count(1)
+    expect(page.locator("tbody img[src]")).to_have_count(1)
 
 
 def test_the_hash_can_be_copied(open_page: Callable[..., Page], photos: dict[str, Path]) -> None:

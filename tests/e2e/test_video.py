@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import re
@@ -11,6 +12,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import PIL.Image
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
@@ -336,6 +339,19 @@ def test_a_video_without_a_face_gets_no_probability(page: Page, clips: dict[str,
     expect(finding).to_contain_text("No face was found")
     expect(finding).not_to_contain_text("%")
     expect(page.get_by_role("article")).to_have_count(0)
+
+
+def test_a_video_that_is_cut_short_says_so(
+    page: Page, clip: Callable[..., bytes], astronaut: bytes, tmp_path: Path
+) -> None:
+    path = tmp_path / "cut.mp4"
+    still = np.asarray(PIL.Image.open(io.BytesIO(astronaut)).convert("RGB"))
+    options = {"container_options": {"movflags": "faststart"}, "g": "1"}
+    clip([still] * 8, path=str(path), rate=2, **options)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 6 // 10])
+    send(page, path)
+    finding = page.get_by_role("region").filter(has_text="probability that")
+    expect(finding).to_contain_text("The file declares 4.0 seconds, but its pictures end after")
 
 
 def test_photos_and_videos_come_together(

@@ -93,6 +93,7 @@ def test_other_people_s_scores_are_read_and_gaps_are_named(manifest, tmp_path):
         ("path,p_fake\na,97.3\n", r"csv:2: p_fake is a fraction"),
         ("path,p_fake\na,nan\n", r"csv:2: p_fake is a fraction"),
         ("path,p_fake,status\na,0.5,no_face\n", r"csv:2: p_fake 0.5 for a row that was not scored"),
+        ("path,p_fake,verdict\na,0.5,not_analysed\n", r"csv:2: p_fake 0.5 .* is not_analysed"),
         ("path,p_fake,status\na,,scored\n", r"csv:2: a row without p_fake needs a status"),
         ("path,p_fake\na,0.1\na,0.2\n", r"csv:3: a is there twice"),
         ("path,p_fake,label\na,0.1,fake\n", r"csv:2: a is FAKE here, REAL in the manifest"),

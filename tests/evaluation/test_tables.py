@@ -53,6 +53,14 @@ def test_what_is_not_defined_is_a_dash(folder, results):
     assert "-->\N{EN DASH}<!--" in render(part("frame.auc"), folder)
 
 
+def test_where_nothing_was_scored_the_summary_says_so(folder, results):
+    results["frame"] = results["video"] = None
+    write_results(folder / "drawn.json", results)
+    lines = render(part("summary"), folder).splitlines()
+    assert "|  | frame (n = 0) |" in lines
+    assert "| AUC | \N{EN DASH} |" in lines
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

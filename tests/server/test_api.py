@@ -299,6 +299,9 @@ def test_a_batch_has_limits_of_files_and_bytes(detector, landscape):
     assert "2 files" in response.json["detail"]
     response = client.post("/api/detect/batch", data=form((bytes(2 * MB), "a.png")))
     assert (response.status_code, response.json["code"]) == (413, "too_large")
+    response = client.post("/api/detect/batch", data=form(*[(b"x", "a.png")] * 105))
+    assert (response.status_code, response.json["code"]) == (413, "too_large")
+    assert "in 104 parts" in response.json["detail"]
 
 
 def test_the_model_card_and_the_limits(client, detector):

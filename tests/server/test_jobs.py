@@ -102,6 +102,7 @@ def test_a_batch_is_answered_as_the_routes_that_answer_at_once_do(
     assert face.faces[0].heatmap is not None
     assert (broken.status, broken.reason, broken.p_fake) == (415, "unsupported_format", None)
     assert broken.problem.instance == location
+    assert "picture, or an MP4" in broken.problem.detail
     assert (empty.status, empty.reason, empty.p_fake) == (200, "no_face", None)
     assert sum(job.verdicts.values()) == 3
     assert str(folder) not in client.get(location).text

@@ -12,7 +12,7 @@ import "./globals.css";
 export const metadata: Metadata = {
   title: "Unmask: was this face manipulated?",
   description:
-    "Says, per face, whether a photo was manipulated, how sure it is, what it could not judge, and why.",
+    "Says, per face, whether a photo or video was manipulated, how sure it is, what it could not judge, and why.",
   robots: { index: false },
 };
 

@@ -20,12 +20,13 @@ export function Finding(props: {
         {headline ? (
           <p>{meaning(headline, known)}</p>
         ) : (
-          <p>{answer.detail ?? (answer.reason && REASONS[answer.reason])}</p>
+          <p>{answer.reason && REASONS[answer.reason]}</p>
         )}
         {basis(answer) && <p>{basis(answer)}</p>}
         {headline && answer.reason === "some_faces_not_analysed" && (
           <p>{REASONS.some_faces_not_analysed}</p>
         )}
+        {answer.detail && <p>{answer.detail}</p>}
       </div>
       {answer.p_fake === null ? (
         <p className="mt-4 border-edge border-l-2 pl-3 text-muted">

@@ -164,6 +164,8 @@ function Row({ exhibit, onOpen }: { exhibit: Exhibit; onOpen: () => void }) {
             className="size-11 bg-bench object-cover"
             loading="lazy"
             decoding="async"
+            // A plain field where the browser cannot show the format, not the sign of a broken page.
+            onError={({ currentTarget }) => currentTarget.removeAttribute("src")}
           />
         )}
       </td>
@@ -178,6 +180,7 @@ function Row({ exhibit, onOpen }: { exhibit: Exhibit; onOpen: () => void }) {
         <Outcome progress={progress} className="sm:hidden" />
         {progress.step === "failed" && <p className="text-muted">{advice(progress.code).title}</p>}
         {answer?.reason && <p className="hidden text-muted sm:block">{REASONS[answer.reason]}</p>}
+        {answer?.detail && <p className="hidden text-muted sm:block">{answer.detail}</p>}
       </td>
       <td className="hidden py-3 sm:table-cell">
         <Outcome progress={progress} />

@@ -101,7 +101,10 @@ function Finding({ video }: { video: JobVideo }) {
   const { verdict, p_fake } = video;
   return (
     <VerdictSection verdict={verdict}>
-      <p className="mt-4 max-w-prose text-lg leading-snug">{finding(video)}</p>
+      <div className="mt-4 max-w-prose space-y-2 text-lg leading-snug">
+        <p>{finding(video)}</p>
+        {video.detail && <p>{video.detail}</p>}
+      </div>
       {p_fake === null ? (
         <p className="mt-4 border-edge border-l-2 pl-3 text-muted">
           There is no probability, because nobody was scored.

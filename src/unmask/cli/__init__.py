@@ -22,8 +22,8 @@ from unmask.errors import ConfigurationError, DataError, UnmaskError
 __all__ = ["COMMANDS", "app", "main"]
 
 app = typer.Typer(
-    help="Says, per face, whether a photo was manipulated, how sure it is, and what it could not "
-    "judge.",
+    help="Says, per face, whether a photo or video was manipulated, how sure it is, and what it "
+    "could not judge.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

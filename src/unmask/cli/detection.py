@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
@@ -18,14 +19,21 @@ if TYPE_CHECKING:
     from unmask.detector import Detector
     from unmask.types import Heatmap, Image, ImageReport, VideoReport
 
-__all__ = ["detect", "is_video", "load_detector"]
+__all__ = ["check_targets", "detect", "is_video", "load_detector"]
 
 PICTURES = {
-    *(".jpg", ".jpeg", ".png", ".webp", ".avif", ".heic", ".heif"),
-    *(".gif", ".bmp", ".tif", ".tiff"),
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".avif", ".heic", ".heif"),
+    *(".gif", ".bmp", ".tif", ".tiff", ".jxl", ".jp2"),
 }
-VIDEOS = {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm"}
-"""Endings that are taken from a folder; a file that is named is taken whatever its ending."""
+VIDEOS = {
+    *(".mp4", ".m4v", ".mov", ".3gp", ".avi", ".mkv", ".webm"),
+    *(".wmv", ".flv", ".mpg", ".mpeg", ".mts", ".m2ts", ".ogv"),
+}
+"""Endings that are taken from a folder; a file that is named is taken whatever its ending.
+
+What is a picture or a video in a format that is not read is taken too: it then has its reason,
+where a folder would else pass for judged with it left out in silence.
+"""
 
 METHODS = ("scan", "majority", "average", "weighted")
 
@@ -75,13 +83,15 @@ def detect(
     files = list(_expand(paths))
     if not files:
         raise ConfigurationError("no picture or video in " + ", ".join(map(str, paths)))
+    for pipe in filter(Path.is_fifo, files):
+        # What a file is and its heat maps take a second look, which a pipe does not give.
+        message = f"{pipe} is a pipe; expected a file. Save what comes out of it, and name that"
+        raise ConfigurationError(message)
     if method not in METHODS:
         raise ConfigurationError(f"--method {method}: expected {', '.join(METHODS)}")
     if (render or contact_sheet) and not (len(files) == 1 and is_video(files[0])):
         raise ConfigurationError("--render and --contact-sheet take one video")
-    for target in (render, contact_sheet):
-        if target and target.exists() and files[0].exists() and target.samefile(files[0]):
-            raise ConfigurationError(f"{target} is the video itself; expected another file")
+    check_targets((render, contact_sheet), files)
     if heatmap_dir is not None:
         try:
             heatmap_dir.mkdir(parents=True, exist_ok=True)
@@ -144,6 +154,20 @@ def load_detector(**settings: object) -> Detector:
     return Detector.from_settings(load_settings(**settings))
 
 
+def check_targets(targets: Iterable[Path | None], sources: Iterable[Path | None]) -> None:
+    """Let only what can be written pass, before the work and never over what it is about.
+
+    Raises:
+        ConfigurationError: a target is one of the sources, or in a folder that does not exist.
+    """
+    read = [source for source in sources if source is not None and source.exists()]
+    for target in filter(None, targets):
+        if not target.parent.is_dir():
+            raise ConfigurationError(f"{target}: the folder {target.parent} does not exist")
+        if target.exists() and any(target.samefile(source) for source in read):
+            raise ConfigurationError(f"{target} would be overwritten; name another file to write")
+
+
 def _expand(paths: Iterable[Path]) -> Iterator[Path]:
     """Files as they are named; of a folder, every picture and video below it, by name."""
     for path in paths:
@@ -154,7 +178,11 @@ def _expand(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def _is_wanted(path: Path) -> bool:
-    return path.suffix.lower() in PICTURES | VIDEOS and not path.is_dir()
+    if path.is_dir():
+        # What may not be looked into is taken itself, to be told as unreadable.
+        return not os.access(path, os.R_OK | os.X_OK)
+    # To open a pipe would be to wait for somebody to write into it.
+    return path.suffix.lower() in PICTURES | VIDEOS and not path.is_fifo()
 
 
 def is_video(path: Path) -> bool:

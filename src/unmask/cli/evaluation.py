@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from unmask.cli.detection import is_video, load_detector
+from unmask.cli.detection import check_targets, is_video, load_detector
 from unmask.cli.terminal import out, progress_bar
 from unmask.errors import ConfigurationError, DataError
 
@@ -56,6 +56,7 @@ def evaluate(
 
     if faces not in ("detect", "whole"):
         raise ConfigurationError(f"--faces {faces}: expected detect or whole")
+    check_targets((scores, results), (manifest, outcomes, other))
     wanted = {name: value for name, value in (("split", split), ("source", source)) if value}
     read = evaluation.read_manifest(manifest).where(**wanted)
     degradations = tuple(filter(None, degrade.split(",")))

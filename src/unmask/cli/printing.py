@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from unicodedata import category
 
-from unmask.cli.terminal import out
+from unmask.cli.terminal import out, printable
 
 if TYPE_CHECKING:
     from unmask.types import ImageReport, VideoReport
@@ -18,8 +17,6 @@ COLOURS = {
     "inconclusive": "yellow",
     "not_analysed": "dim",
 }
-CONTROLS = ("Cc", "Cf", "Cs", "Zl", "Zp")
-"""What is no character but does something to those around it, or to the terminal."""
 
 
 def print_report(report: ImageReport | VideoReport) -> None:
@@ -28,8 +25,8 @@ def print_report(report: ImageReport | VideoReport) -> None:
 
     colour = COLOURS[report.verdict]
     out.print(f"[{colour}]{report.verdict:<12}[/]  {percent(report.p_fake)}  ", end="")
-    why = _why(report)
-    out.print(_printable(f"{report.path}  ({why})" if why else f"{report.path}"), markup=False)
+    out.print(printable(str(report.path)), markup=False, end="")
+    out.print(f"  ({printable(_why(report))})" if _why(report) else "", markup=False)
     if isinstance(report, VideoReport):
         _print_people(report)
     elif len(report.faces) > 1:
@@ -63,10 +60,7 @@ def percent(p_fake: float | None) -> str:
     return "   —  " if p_fake is None else f"{min(max(p_fake, 0.001), 0.999):6.1%}"
 
 
-def _printable(text: str) -> str:
-    """One line without control characters, with which a file's name could write a verdict."""
-    return "".join(repr(c)[1:-1] if category(c) in CONTROLS else c for c in text)
-
-
 def _why(report: ImageReport | VideoReport) -> str:
-    return report.detail or (str(report.reason) if report.reason else "")
+    """The reason, and what is to be said besides; of a file that was not read only the latter."""
+    reason = report.reason if report.sha256 or not report.detail else None
+    return "; ".join(str(part) for part in (reason, report.detail) if part)

@@ -13,14 +13,16 @@ __all__ = ["serve", "worker"]
 
 def serve(
     host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="port to listen on")] = 5000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="port to listen on")] = 5000,
 ) -> None:
     """Serve the page and the REST API."""
     from unmask.server import serve as run
 
-    shown = f"[{host}]" if ":" in host else host
-    err.print(f"Unmask is at http://{shown}:{port}  (stop with Ctrl-C)", markup=False)
-    run(host, port)
+    def tell() -> None:
+        shown = f"[{host}]" if ":" in host else host
+        err.print(f"Unmask is at http://{shown}:{port}  (stop with Ctrl-C)", markup=False)
+
+    run(host, port, listening=tell)
 
 
 def worker() -> None:

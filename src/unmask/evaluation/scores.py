@@ -50,6 +50,8 @@ class Outcome:
                 raise DataError("a row without p_fake needs a status that says why")
         elif self.status != SCORED:
             raise DataError(f"p_fake {self.p_fake} for a row that was not scored: {self.status}")
+        elif self.verdict is Verdict.NOT_ANALYSED:
+            raise DataError(f"p_fake {self.p_fake} for a row that is not_analysed")
         elif not 0 <= self.p_fake <= 1:
             raise DataError(f"p_fake is a fraction in [0, 1], got {self.p_fake}")
 

@@ -88,12 +88,10 @@ def update(documents: Iterable[Path], folder: Path) -> list[Path]:
 
 
 def _summary(results: Results) -> str:
-    levels = [(name, level) for name, level in _levels(results) if level]
-    header = ["", *(f"{name} (n = {level['n']:,})" for name, level in levels)]
-    rows = [
-        [title, *(_estimate(level["figures"][key]) for _, level in levels)]
-        for key, title in NAMES.items()
-    ]
+    # Where nothing was scored, a column of dashes says so.
+    levels = [pair for pair in _levels(results) if pair[1]] or _levels(results)[:1]
+    header = ["", *(f"{name} (n = {level['n'] if level else 0:,})" for name, level in levels)]
+    rows = [[title, *(_of(level, key) for _, level in levels)] for key, title in NAMES.items()]
     share = _estimate(results["coverage"]["share"])
     what = results["settings"].get("files", "pictures")
     rows.append([f"share of {what} scored", share, *[""] * (len(levels) - 1)])

@@ -6,6 +6,7 @@ import atexit
 import logging
 import signal
 import sys
+from collections.abc import Callable
 from importlib import resources
 from typing import Any
 
@@ -59,10 +60,17 @@ def create_app(settings: Settings | None = None, detector: Detector | None = Non
     return app
 
 
-def serve(host: str, port: int, settings: Settings | None = None) -> None:
+def serve(
+    host: str,
+    port: int,
+    settings: Settings | None = None,
+    *,
+    listening: Callable[[], None] | None = None,
+) -> None:
     """Serve on `host` and `port` until SIGTERM or Ctrl-C; one process, one model in memory.
 
-    To be called in the main thread, which is the one that signals reach.
+    To be called in the main thread, which is the one that signals reach. `listening` is called
+    when the address is the server's, and a request would be answered.
 
     Raises:
         ConfigurationError: as `create_app`, or the address is taken.
@@ -84,8 +92,10 @@ def serve(host: str, port: int, settings: Settings | None = None) -> None:
             max_request_body_size=max(_body_limits(settings).values()),
         )
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
+        reason = str(getattr(error, "strerror", None) or error).rstrip(".")
         raise ConfigurationError(f"Cannot listen on {host}, port {port}: {reason}.") from error
+    if listening is not None:
+        listening()
     server.run()
 
 
@@ -100,7 +110,7 @@ def _documented_app() -> OpenAPI:
         info={
             "title": "Unmask",
             "version": __version__,
-            "summary": "Says, per face, whether a photo was manipulated, how sure it is, "
+            "summary": "Says, per face, whether a photo or video was manipulated, how sure it is, "
             "what it could not judge, and why.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },

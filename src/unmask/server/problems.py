@@ -139,8 +139,8 @@ def on_http_exception(error: HTTPException) -> Response | HTTPException:
         detail = f"{request.method} came; this address has {allowed}."
     elif code == "too_large":
         detail = (
-            f"The body of this request may have at most {request.max_content_length} bytes, "
-            "and text fields a few kB."
+            f"The body of this request may have at most {request.max_content_length} bytes "
+            f"in {request.max_form_parts} parts, and text fields a few kB."
         )
     else:
         detail = error.description or PROBLEMS[code].title

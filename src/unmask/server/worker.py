@@ -7,6 +7,7 @@ frame, and where there is none in time, the process ends.
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import signal
@@ -23,7 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from unmask.alignment import align
 from unmask.detector import Detector, kind_of
-from unmask.errors import InputError, UnreadableError
+from unmask.errors import InputError, UnreadableError, UnsupportedFormatError
 from unmask.server import requestlog
 from unmask.server.folder import Folder
 from unmask.server.problems import problem
@@ -51,6 +52,13 @@ LOST = 75
 """The exit status of a worker that ended itself because its job was lost."""
 
 THUMBNAIL_PX = 320
+
+NEITHER = (
+    "Expected a JPEG, PNG, WebP, AVIF, HEIC, GIF, BMP or TIFF picture, or an MP4, MOV, AVI, MKV or "
+    "WebM video; by its content the file is none of them, whatever its name says. Convert it to "
+    "one of them."
+)
+"""Jobs take both: who sends a video in another format must not be told to make a picture of it."""
 
 
 class Lost(Exception):  # noqa: N818
@@ -171,7 +179,10 @@ class Worker:
         is_video, failure = False, None
         try:
             with self._opened(job, position) as file:
-                is_video = kind_of(file) == "video"
+                kind = kind_of(file)
+                is_video = kind == "video"
+                if kind is None and file.seek(0, io.SEEK_END):
+                    raise UnsupportedFormatError(NEITHER)
                 judge = self._video if is_video else self._image
                 answer = judge(file, job, hold, pictures)
         except InputError as error:
