@@ -98,6 +98,11 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("UNMASK_CORS_ORIGINS", "CORS_ORIGINS"),
         description="comma-separated origins allowed to call the API; none by default",
     )
+    trusted_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+        (),
+        description="comma-separated names by which the server may be called; any by default, but "
+        "where it listens on this machine's own address alone, that",
+    )
     log_file_names: bool = Field(False, description="write the names of uploaded files to the log")
 
     @property

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from flask import Flask
@@ -102,3 +103,59 @@ def test_other_origins_are_refused_unless_named(client, detector):
     assert answer["Access-Control-Allow-Origin"] == "https://page.example"
     stranger = named.get("/health", headers={"Origin": "https://other.example"}).headers
     assert "Access-Control-Allow-Origin" not in stranger
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost:5000", 200),
+        ("127.0.0.1", 200),
+        ("[::1]:5000", 200),
+        ("LOCALHOST", 200),
+        ("evil.example:5000", 400),
+        ("localhost.evil.example", 400),
+    ],
+)
+def test_a_server_of_this_machine_answers_to_no_other_name(detector, monkeypatch, host, status):
+    """A page whose name leads to this machine may read what the server there answers to it."""
+    apps = []
+    monkeypatch.setattr(
+        "unmask.server.app.waitress.create_server",
+        lambda app, **_: apps.append(app) or SimpleNamespace(run=lambda: None),
+    )
+    monkeypatch.setattr("unmask.server.app.signal.signal", lambda *_: None)
+    monkeypatch.setattr("unmask.detector.Detector.from_settings", lambda _: detector)
+    serve("127.0.0.1", 5000, Settings(workers=0))
+    answer = apps[0].test_client().get("/api/docs", headers={"Host": host})
+    assert answer.status_code == status
+    if status == 400:
+        assert "UNMASK_TRUSTED_HOSTS" in answer.json["detail"]
+
+
+def test_names_are_those_that_are_set_or_any(client, detector):
+    assert client.get("/health", headers={"Host": "any.example"}).status_code == 200
+    named = create_app(Settings(trusted_hosts=("Unmask.example",)), detector).test_client()
+    assert named.get("/health", headers={"Host": "unmask.example"}).status_code == 200
+    assert named.get("/health", headers={"Host": "localhost"}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("site", "origin", "allowed", "is_refused"),
+    [
+        ("cross-site", "https://other.example", (), True),
+        ("cross-site", None, (), True),
+        ("cross-site", "https://other.example", ("https://page.example",), True),
+        ("cross-site", "https://page.example", ("https://page.example",), False),
+        ("cross-site", "https://page.example", ("*",), False),
+        ("same-origin", "https://page.example", (), False),
+        (None, None, (), False),
+    ],
+)
+def test_a_page_of_another_site_sends_nothing(detector, site, origin, allowed, is_refused):
+    client = create_app(Settings(cors_origins=allowed, workers=0), detector).test_client()
+    sent = {"Sec-Fetch-Site": site, "Origin": origin}
+    answer = client.post(
+        "/api/detect/image", headers={name: value for name, value in sent.items() if value}
+    )
+    # Otherwise it is refused for having no file.
+    assert (answer.json["code"] == "invalid_request") == is_refused

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import ipaddress
 import logging
 import signal
 import sys
 from collections.abc import Callable
 from importlib import resources
 from typing import Any
+from urllib.parse import urlsplit
 
 import waitress
 from flask import Flask, Response, render_template, request
@@ -30,6 +32,8 @@ __all__ = ["create_app", "openapi_document", "serve"]
 # What a multipart form may add to the bytes of its files.
 FORM_OVERHEAD_BYTES = 64 * 1024
 
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
 
 def create_app(settings: Settings | None = None, detector: Detector | None = None) -> Flask:
     """The server, its model loaded and proven.
@@ -49,6 +53,7 @@ def create_app(settings: Settings | None = None, detector: Detector | None = Non
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.config["MAX_FORM_PARTS"] = 2 * settings.max_batch_files + 100
     requestlog.register(app, file_names=settings.log_file_names)
+    _refuse_strangers(app, settings)
     _limit_bodies(app, settings)
     problems.register(app)
     site = page.load(resources.files("unmask.server") / "static")
@@ -79,6 +84,8 @@ def serve(
     # An orderly end, in which the jobs go back into the queue; the default would be a sudden one.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     settings = settings or load_settings()
+    if _is_loopback(host) and not settings.trusted_hosts:
+        settings = settings.model_copy(update={"trusted_hosts": (*LOOPBACK, host)})
     app = create_app(settings)
     # Its warnings of a deep queue say what /ready and the 503 answers say better.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
@@ -124,6 +131,35 @@ def _documented_app() -> OpenAPI:
     app.openapi_version = "3.1.0"
     app.register_api(api)
     return app
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _refuse_strangers(app: Flask, settings: Settings) -> None:
+    """Answer no page of another site that a visitor's browser has open beside ours.
+
+    Such a page may have its own name lead to this machine (DNS rebinding), and then read whatever
+    we answer; or send us a form, whose answer it cannot read but which is work done and kept.
+    """
+    names = {name.lower() for name in settings.trusted_hosts}
+
+    @app.before_request
+    def refuse() -> None:
+        host = urlsplit(f"//{request.host}").hostname
+        if names and host not in names:
+            message = f"This server is not called {host}; UNMASK_TRUSTED_HOSTS can name it so."
+            raise problems.RequestError("invalid_request", message)
+        is_foreign = request.headers.get("Sec-Fetch-Site") == "cross-site"
+        if is_foreign and request.method in ("POST", "DELETE"):
+            origin = request.headers.get("Origin")
+            if not {origin, "*"} & set(settings.cors_origins):
+                message = f"A page of {origin} sent this; UNMASK_CORS_ORIGINS can allow it to."
+                raise problems.RequestError("invalid_request", message)
 
 
 def _body_limits(settings: Settings) -> dict[str, int]:
