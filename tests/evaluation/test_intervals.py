@@ -106,6 +106,13 @@ def test_one_cluster_or_one_class_has_no_interval():
     assert only_fakes == {"auc": None}
 
 
+def test_what_no_resample_changes_has_no_interval():
+    """Eleven fakes, all of them caught: no certainty that every one will be."""
+    caught = bootstrap(lambda rows: {"recall": 1.0, "n": float(rows.sum())}, np.arange(11))
+    assert caught["recall"] is None
+    assert caught["n"] is not None
+
+
 def naive_delong(fake, first, second):
     """The definition, pair by pair: DeLong et al. 1988, equations 3 to 5."""
 

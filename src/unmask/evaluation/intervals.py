@@ -75,9 +75,16 @@ def bootstrap(
     level: float = 0.95,
     seed: int = 0,
 ) -> dict[str, Range | None]:
-    """Percentile intervals of `figures` over resampled clusters; None with fewer than two."""
+    """Percentile intervals of `figures` over resampled clusters; None with fewer than two.
+
+    None, too, where a figure is the same in every resample: an interval without width would claim
+    certainty, of no error among eleven rows, say.
+    """
     draws = _resampled(figures, clusters, n_resamples, seed)
-    return {name: _percentiles(values, level) for name, values in draws.items()}
+    return {
+        name: _percentiles(values, level) if len(set(values)) > 1 else None
+        for name, values in draws.items()
+    }
 
 
 @dataclass(frozen=True, slots=True)
