@@ -11,7 +11,6 @@ import onnxruntime
 import PIL.Image
 
 from unmask.detector import Detector
-from unmask.errors import ModelError
 from unmask.network import Network, weights_file
 from unmask.spectrum import describe
 from unmask.types import Precision
@@ -43,15 +42,6 @@ def bare_network(precision: Precision = "fp32", *, threads: int = 0) -> Callable
     crop = Network().golden()[0].crop
     feed = {"crops": crop[None], "spectra": describe(crop).vector[None]}
     return lambda: session.run(None, feed)
-
-
-def has_small_model() -> bool:
-    """Whether the int8 weights ship."""
-    try:
-        weights_file(None, "int8")
-    except ModelError:
-        return False
-    return True
 
 
 @lru_cache(maxsize=1)

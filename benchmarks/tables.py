@@ -46,7 +46,7 @@ def update(document: Path = DOCUMENT) -> None:
 
 
 def _stages(figures: Figures) -> str:
-    limit, faces = figures["limit"], figures["faces"]
+    limit, faces, int8 = figures["limit"], figures["faces"], figures["int8"]
     share = limit["network_gflops"] / limit["matrix_multiplication_gflops"]
     return (
         f"{_times(figures['stages'])}\n\n"
@@ -54,16 +54,8 @@ def _stages(figures: Figures) -> str:
         f"(quartiles {_pair(faces['quartiles'])}); it finds the box {faces['box_of_package']}, "
         f"Unmask {faces['box']}. The network does {limit['network_gflops']:.0f} GFLOP/s, "
         f"{share:.0%} of the {limit['matrix_multiplication_gflops']:.0f} GFLOP/s of a large matrix "
-        f"multiplication on the same {limit['cores']} cores.{_int8(figures['int8'])}"
-    )
-
-
-def _int8(faster: Figures | None) -> str:
-    if faster is None:
-        return " The int8 network was not measured: its weights do not ship."
-    return (
-        f" The int8 network is {faster['ratio']:.2f} times as fast (quartiles "
-        f"{_pair(faster['quartiles'])})."
+        f"multiplication on the same {limit['cores']} cores. The int8 network is "
+        f"{int8['ratio']:.2f} times as fast (quartiles {_pair(int8['quartiles'])})."
     )
 
 

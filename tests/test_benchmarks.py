@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.measure import interleaved, ratio, spread
 from benchmarks.subjects import crowd, photo
-from benchmarks.tables import MARKER, TABLES, _int8, render
+from benchmarks.tables import MARKER, TABLES, render
 from benchmarks.video import clip, repeated
 from unmask.video import Video
 
@@ -32,11 +32,6 @@ def test_without_results_the_document_says_so(tmp_path: Path) -> None:
     text = "<!-- benchmark:image -->\nold figures\n<!-- /benchmark -->"
     assert "Not measured." in render(text, tmp_path)
     assert "old figures" not in render(text, tmp_path)
-
-
-def test_a_model_that_does_not_ship_is_said_not_to_be_measured() -> None:
-    assert "was not measured" in _int8(None)
-    assert "2.94 times as fast" in _int8({"ratio": 2.94, "quartiles": [2.9, 3.0]})
 
 
 def test_subjects_are_taken_in_turn() -> None:

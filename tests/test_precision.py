@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from unmask.detector import Detector
-from unmask.network import SHIPPED
 from unmask.settings import load_settings
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-SMALL = SHIPPED.replace(".onnx", "-int8.onnx")
 
 
 @pytest.fixture(scope="module")
 def small() -> Detector:
-    if not files("unmask.weights").joinpath(SMALL).is_file():
-        pytest.skip(f"{SMALL} does not ship; unmask export --precision int8 makes it")
     # It proves itself on its own golden samples.
     return Detector.from_settings(load_settings(precision="int8"))
 
