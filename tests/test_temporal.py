@@ -252,6 +252,13 @@ class TestHeadline:
 
 
 class TestSuspicious:
+    @given(st.lists(st.floats(0.001, 0.999), max_size=24), st.sets(st.integers(0, 48)))
+    def test_what_is_suspicious_speaks_for_fake(self, p_fakes, missed) -> None:
+        times_s = [1.7 * i for i in range(len(p_fakes))]
+        for interval in suspicious(times_s, p_fakes, sorted(missed)):
+            assert interval.p_fake > 0.5
+            assert interval.start_s <= interval.end_s
+
     def test_where_and_when(self) -> None:
         p_fakes = [0.1] * 5 + [0.95] * 6 + [0.1] * 5 + [0.8] * 4
         times_s = [i / 2 for i in range(20)]
@@ -269,6 +276,11 @@ class TestSuspicious:
         assert suspicious([1.0], [0.2]) == ()
         assert suspicious([1.0], [0.9]) == (Interval(1.0, 1.0, pytest.approx(0.9)),)
         assert suspicious(range(20), [0.1] * 9 + [0.99] + [0.1] * 10) == ()
+        # Every four of these frames that begin and end with a fake one speak for FAKE, all do not.
+        flicker = [1 / (1 + math.exp(-logit)) for logit in (6, -5, -5.5, 6, -5, -5.5, 6)]
+        [interval] = suspicious(range(7), flicker)
+        assert (interval.start_s, interval.end_s) == (0.0, 3.5)
+        assert interval.p_fake > 0.5
 
     def test_it_reaches_half_a_second_beyond_its_frames_and_no_further(self) -> None:
         times_s = [20.0 * i for i in range(12)]

@@ -241,7 +241,8 @@ def suspicious(
     A stretch begins and ends at most half a second beyond a frame that speaks for FAKE, and never
     nearer to another scored frame than to its own. Where one of the samples `missed_s`, in which
     the person was not scored, lies between two frames over a second apart, nobody knows what was
-    shown there: the stretch is torn. Its probability is that of its midmean.
+    shown there: the stretch is torn. Its probability is that of its midmean, which speaks for FAKE:
+    where stretches of four that do make up one that does not, the strongest of them is meant.
     """
     if not p_fakes:
         return ()
@@ -265,10 +266,15 @@ def suspicious(
     found = []
     for piece in pieces:
         fake = piece[flagged[piece] & (logits[piece] > 0)]
-        if len(fake):
-            first, last = int(fake[0]), int(fake[-1])
-            p_fake = _sigmoid(_midmean(logits[first : last + 1]))
-            found.append(Interval(float(starts_s[first]), float(ends_s[last]), p_fake))
+        if len(fake) and _midmean(logits[fake[0] : fake[-1] + 1]) <= 0:
+            starts = piece[: 1 - length]
+            strongest = max(
+                starts, key=lambda start: _midmean(logits[start : start + length]), default=n
+            )
+            fake = fake[(strongest <= fake) & (fake < strongest + length)]
+        if len(fake) and (logit := _midmean(logits[fake[0] : fake[-1] + 1])) > 0:
+            start_s, end_s = float(starts_s[fake[0]]), float(ends_s[fake[-1]])
+            found.append(Interval(start_s, end_s, _sigmoid(logit)))
     return tuple(found)
 
 
