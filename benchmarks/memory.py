@@ -31,11 +31,12 @@ for number, _ in enumerate(judge.images(repeat(file.getvalue(), N_FILES)), 1):
         print(number, resident_mb(), flush=True)
 """
 VIDEO = """
-import resource, sys
+import sys
+from benchmarks.memory import resident_mb
 from unmask import Detector
 report = Detector().video(sys.argv[1])
 assert report.coverage.scored, report
-print(round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1))
+print(resident_mb(line="VmHWM"))
 """
 LOADED = """
 from benchmarks.memory import resident_mb
@@ -45,11 +46,14 @@ print(resident_mb())
 """
 
 
-def resident_mb(pid: int | str = "self") -> float:
-    """Resident memory of a process, as Linux counts it."""
+def resident_mb(pid: int | str = "self", *, line: str = "VmRSS") -> float:
+    """Resident memory of a process, as Linux counts it; by the line `VmHWM` the most it had.
+
+    `getrusage` would tell the most of what started the process, too, where that is more.
+    """
     with open(f"/proc/{pid}/status") as status:  # noqa: PTH123 (not a file one would join to)
-        line = next(line for line in status if line.startswith("VmRSS"))
-    return round(int(line.split()[1]) / 1024, 1)
+        kilobytes = next(one for one in status if one.startswith(line)).split()[1]
+    return round(int(kilobytes) / 1024, 1)
 
 
 def video_peak_mb(seconds: float) -> float:
