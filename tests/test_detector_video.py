@@ -73,6 +73,14 @@ def test_nothing_is_decoded_without_a_deadline(
         assert started + 599 < deadline < time.monotonic() + 600
 
 
+@pytest.mark.parametrize("wrong", [{"max_frames": 0}, {"every": 0}, {"every": -1}])
+def test_a_sampling_that_takes_nothing_is_refused(
+    detector: Detector, moving: bytes, wrong: dict[str, int]
+) -> None:
+    with pytest.raises(ValueError, match="expected 1 or more"):
+        detector.video(moving, **wrong)
+
+
 def test_the_specifications_sampling_and_votes(detector: Detector, moving: bytes) -> None:
     report = detector.video(moving, every=10, max_frames=3, method="weighted")
     assert [frame.index for frame in report.frames] == [0, 10, 20]

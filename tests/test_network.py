@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -284,3 +286,14 @@ def test_a_score_that_is_no_number_is_an_error_and_no_score(fusion: Network) -> 
     crop = fusion.golden()[0].crop
     with pytest.raises(ModelError, match="finite"):
         fusion.run([crop], [Spectrum(np.full(512, np.nan, np.float32))])
+
+
+@pytest.mark.parametrize("name", ["cam", "ablated"])
+def test_nor_is_any_other_part_of_the_answer_no_number(network: Network, name: str) -> None:
+    shapes = {"logits": (1, 2), "cam": (1, 7, 7), "ablated": (1, 2)}
+    answer = [np.full(shapes[one], np.nan if one == name else 0.0) for one in OUTPUTS]
+    broken = copy.copy(network)
+    broken._session = cast(Any, SimpleNamespace(run=lambda *_: answer))
+    crop = network.golden()[0].crop
+    with pytest.raises(ModelError, match=name):
+        broken.run([crop], [describe(crop)])

@@ -193,7 +193,10 @@ class Detector:
 
         Raises:
             InputError: it cannot be read or decoded; `code` says why and the message what to do.
+            ValueError: `max_frames` or `every` is less than 1.
         """
+        if max_frames < 1 or (every is not None and every < 1):
+            raise ValueError(f"max_frames {max_frames} and every {every}: expected 1 or more")
         clock, settings = _Clock(), self._settings
         deadline = time.monotonic() + settings.video_budget_s
 

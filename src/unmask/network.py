@@ -88,7 +88,7 @@ class Network:
         """Score N crops `(S, S, 3)` uint8 RGB with their spectra, S as the card says.
 
         Raises:
-            ModelError: a score is not a finite number.
+            ModelError: what the model gives is not a finite number.
         """
         size = self.card.input_size
         if not crops:
@@ -101,8 +101,10 @@ class Network:
         feed = {"crops": np.stack(crops), "spectra": np.stack([s.vector for s in spectra])}
         logits, cams, ablated = cast(list[NDArray[np.float32]], self._session.run(OUTPUTS, feed))
         margin = logits[:, 1] - logits[:, 0]
-        if not np.isfinite(margin).all():
-            raise ModelError(f"The model gave {margin.tolist()}, expected finite logits.")
+        for name, values in zip(OUTPUTS, (margin, cams, ablated), strict=True):
+            if not np.isfinite(values).all():
+                message = f"The model gave {name} {values.tolist()}"
+                raise ModelError(f"{message}, expected finite numbers.")
         return NetworkOutput(margin, cams, margin[:, None] - ablated)
 
     def golden(self) -> list[Golden]:

@@ -66,7 +66,7 @@ def test_a_killed_ablation_goes_on_and_says_what_each_part_brings(small, tmp_pat
         ("test", 4, 4),
         ("cross", 3, 3),
     ]
-    assert base[0]["change"] == {"value": 0, "low": 0, "high": 0}
+    assert base[0]["change"] == {"value": 0, "low": None, "high": None}
     for before, after in zip(base, native, strict=True):
         assert 0 <= after["auc"]["low"] <= after["auc"]["value"] <= after["auc"]["high"] <= 1
         change = after["auc"]["value"] - before["auc"]["value"]
