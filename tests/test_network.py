@@ -16,7 +16,15 @@ from scipy.special import expit, softmax
 
 from unmask.detector import Detector
 from unmask.errors import ModelError
-from unmask.network import CHECKSUMS, OUTPUTS, SHIPPED, Network, parse_card, weights_file
+from unmask.network import (
+    CHECKSUMS,
+    GOLDEN_TOLERANCE,
+    OUTPUTS,
+    SHIPPED,
+    Network,
+    parse_card,
+    weights_file,
+)
 from unmask.spectrum import describe
 from unmask.types import ModelCard, Spectrum
 
@@ -286,6 +294,16 @@ def test_a_score_that_is_no_number_is_an_error_and_no_score(fusion: Network) -> 
     crop = fusion.golden()[0].crop
     with pytest.raises(ModelError, match="finite"):
         fusion.run([crop], [Spectrum(np.full(512, np.nan, np.float32))])
+
+
+def test_the_largest_tolerance_of_a_golden_sample_is_that_of_all(
+    card: dict[str, Any], network: Network
+) -> None:
+    assert {sample.tolerance for sample in network.golden()} == {GOLDEN_TOLERANCE}
+    one, *others = card["golden"]
+    unsure = copy.copy(network)
+    unsure.card = parse_card(json.dumps(card | {"golden": [one | {"tolerance": 0.5}, *others]}))
+    assert [sample.tolerance for sample in unsure.golden()] == [0.5] * len(card["golden"])
 
 
 @pytest.mark.parametrize("name", ["cam", "ablated"])
