@@ -108,7 +108,7 @@ class _Open:
         if likeness < ALIKE_NEARBY:  # of a crowd nearly all pairs end here
             return None
         way = self._way(sighting)
-        if likeness < (ALIKE_NEARBY if way <= 1 else ALIKE):
+        if way > 1 and likeness < ALIKE:
             return None
         return likeness - 0.1 * min(way, 1.0)
 
