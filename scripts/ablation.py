@@ -55,9 +55,9 @@ VARIANTS: Mapping[str, tuple[str, ...]] = {
     NO_START: (),
     "without augmentation": NOT_AUGMENTED,
     "without self-blending": NOT_BLENDED,
+    "margin 1.3": ("crop_margin=1.3",),
     "without partners": ("batch.partners=0",),
     "without masks": ("mask_loss=0",),
-    "margin 1.3": ("crop_margin=1.3",),
     "frozen batch normalisation": ("live_batch_norm=false",),
 }
 """What each changes of configs/ablation.toml, `NO_START` the weights it starts from."""
