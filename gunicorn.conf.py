@@ -1,7 +1,10 @@
 """How gunicorn serves Unmask: `gunicorn` without arguments, at 0.0.0.0:$PORT."""
 
-# Nothing more: onnxruntime must not be loaded before gunicorn forks, or its workers end in a crash.
+# Nothing heavier: onnxruntime must not be loaded before gunicorn forks, or its workers end in a crash.
+from unmask.memory import limit_memory
 from unmask.settings import load_settings
+
+limit_memory(load_settings().max_memory_bytes)
 
 wsgi_app = "unmask.server:create_app()"
 # One process holds one model in memory; the network uses every core by itself.

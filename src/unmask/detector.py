@@ -7,9 +7,7 @@ bytes ─video→ [Frame] ── the same, per frame ──→ timeline: tracks,
 
 from __future__ import annotations
 
-import ctypes
 import os
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,6 +24,7 @@ from unmask.calibration import calibrate, check_calibration, decide
 from unmask.errors import InputError, ModelError
 from unmask.faces import FaceDetector
 from unmask.heatmap import heatmap
+from unmask.memory import give_back_memory
 from unmask.network import Network, NetworkOutput
 from unmask.quality import assess, is_too_small
 from unmask.settings import Settings
@@ -52,7 +51,7 @@ from unmask.types import (
 )
 from unmask.video import Video, recognise
 
-__all__ = ["Detector", "Source", "give_back_memory", "kind_of"]
+__all__ = ["Detector", "Source", "kind_of"]
 
 Source = str | Path | bytes | BinaryIO | Image | Picture
 """A path, the bytes of a file, an open file, an `(H, W, 3)` uint8 RGB array, or a read picture."""
@@ -369,14 +368,6 @@ class Detector:
                     f"sample scored {prediction.logit:.4f} instead of {sample.logit:.4f}. Its "
                     "answers cannot be trusted; check the versions of onnxruntime, numpy, pillow."
                 )
-
-
-def give_back_memory() -> None:
-    """Tell glibc to return what all threads freed: it would keep up to 100 MB for later."""
-    if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # other C libraries have none
-        if trim is not None:
-            trim(0)
 
 
 def _path(source: Source) -> str | None:

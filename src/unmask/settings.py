@@ -43,6 +43,11 @@ class Settings(BaseSettings):
         description="fp32, or int8: faster, the weights NAME-int8.onnx beside NAME.onnx",
     )
     threads: int = Field(0, ge=0, description="threads of the network; 0 means one per core")
+    max_memory_bytes: int = Field(
+        4 * 1024**3,
+        ge=0,
+        description="most memory of a server and of each process on its jobs, on Linux; 0: any",
+    )
     max_image_bytes: int = Field(
         50 * 1024 * 1024,
         gt=0,

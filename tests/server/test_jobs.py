@@ -268,6 +268,9 @@ def test_a_server_told_to_end_hands_its_job_back_and_leaves_nobody(
         )
     try:
         wait_for_reader(pipe)
+        if sys.platform == "linux":
+            limits = Path(f"/proc/{server.pid}/limits").read_text()
+            assert f"Max data size {4 * 1024**3} " in " ".join(limits.split())
         wait_for(lambda: send_half_a_job(address))
         server.send_signal(signal.SIGTERM)
         assert server.wait(600) == 0

@@ -20,6 +20,7 @@ from flask_openapi.openapi import OpenAPI
 from unmask import __version__
 from unmask.detector import Detector
 from unmask.errors import ConfigurationError
+from unmask.memory import limit_memory
 from unmask.server import page, problems, requestlog
 from unmask.server.admission import Admission
 from unmask.server.api import Service, api
@@ -84,6 +85,7 @@ def serve(
     # An orderly end, in which the jobs go back into the queue; the default would be a sudden one.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     settings = settings or load_settings()
+    limit_memory(settings.max_memory_bytes)
     if _is_loopback(host) and not settings.trusted_hosts:
         settings = settings.model_copy(update={"trusted_hosts": (*LOOPBACK, host)})
     app = create_app(settings)

@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.datastructures import FileStorage
 
 from unmask.detector import kind_of
+from unmask.memory import limit_memory
 from unmask.server.admission import busy, check_count
 from unmask.server.folder import Folder
 from unmask.server.pool import Pool
@@ -39,6 +40,7 @@ def run_workers(settings: Settings | None = None) -> None:
         MissingExtraError: what they need is not installed.
     """
     settings = settings or load_settings()
+    limit_memory(settings.max_memory_bytes)
     folder = Folder(settings.data_dir)
     store, queue = folder.store(settings), open_queue(settings.queue_url)
     n = max(settings.workers, 1)
