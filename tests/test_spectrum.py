@@ -114,7 +114,7 @@ def test_the_dct_equals_scipys() -> None:
     luma = grey(noise(224)).astype(np.float32)
     blocks = luma.reshape(28, 8, 28, 8).swapaxes(1, 2)
     expected = scipy.fft.dctn(blocks.astype(float), axes=(2, 3), norm="ortho")
-    assert _block_dct(luma) == pytest.approx(expected, abs=2e-3)
+    assert _block_dct(luma).T == pytest.approx(expected.reshape(-1, 64), abs=2e-3)
 
 
 def test_the_dct_values_equal_scipys_moments() -> None:
@@ -234,7 +234,7 @@ def test_c8_all_784_blocks_are_used() -> None:
     """The specification's loop leaves out the last row and column, and all of a single block."""
     for size, n_blocks in ((224, 784), (8, 1)):
         blocks = _block_dct(np.zeros((size, size), np.float32))
-        assert blocks.shape[0] * blocks.shape[1] == n_blocks
+        assert blocks.shape == (64, n_blocks)
     flat = np.full((224, 224, 3), 128, np.uint8)
     for row, column in ((0, 0), (0, 27), (27, 0), (27, 27), (13, 20)):
         marked = flat.copy()

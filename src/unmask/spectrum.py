@@ -35,6 +35,9 @@ N_BANDS = 16
 HIGH_FREQUENCY = 60 / 224
 """Cycles per pixel: the specification's "60" at its crop of 224 px."""
 
+TINY = np.float32(1e-30)
+"""Keeps the logarithm of nothing finite; times the nothing it is 0."""
+
 Grey = NDArray[np.float32]
 """`(S, S)` float32 luma in [0, 255]."""
 
@@ -98,20 +101,19 @@ def _radii() -> NDArray[np.float32]:
 def _fft_features(grey: Grey) -> NDArray[np.float32]:
     plan = _fft_plan(len(grey))
     windowed = (grey - grey.mean()) * plan.window
-    transform = np.fft.rfft2(windowed)
+    transform = np.fft.rfft2(windowed).ravel()
     # The density per pixel, so that crops of other sizes are comparable.
-    power = (transform.real**2 + transform.imag**2) * plan.weight / plan.window_energy
-    power = power.ravel()
-    weight = plan.weight.ravel()
+    density = (transform.real**2 + transform.imag**2) / plan.window_energy
+    power = density * plan.weight
 
-    log_power = np.log(power / np.maximum(weight, 1) + 1.0)
+    log_power = np.log(density + 1)
     radial = plan.radial @ log_power
-    high = power[plan.is_high].sum() / (power.sum() + 1e-6)
+    high = power @ plan.is_high / (power.sum() + 1e-6)
     annuli = np.bincount(plan.annulus, power, N_ANNULI + 1)[:N_ANNULI]
-    share = power / (annuli[np.minimum(plan.annulus, N_ANNULI - 1)] + 1e-6)
-    surprise = -share * np.log(share / np.maximum(weight, 1) + 1e-12)
-    entropy = np.bincount(plan.annulus, surprise, N_ANNULI + 1)[:N_ANNULI]
-    sums = np.bincount(plan.sector, log_power * weight, N_RINGS * N_SECTORS + 1)
+    # -sum(share * log(share)), each share a density over that of its annulus.
+    logs = np.bincount(plan.annulus, power * np.log(density + TINY), N_ANNULI + 1)[:N_ANNULI]
+    entropy = (annuli * np.log(annuli + 1e-6) - logs) / (annuli + 1e-6)
+    sums = np.bincount(plan.sector, log_power * plan.weight, N_RINGS * N_SECTORS + 1)
     sectors = sums[:-1] / plan.sector_counts
     return np.concatenate([radial, [np.log(high + 1e-6)], entropy, sectors]).astype(np.float32)
 
@@ -122,14 +124,15 @@ class _FFTPlan:
     def __init__(self, size: int) -> None:
         hann = np.hanning(size + 1)[:size]
         self.window = np.outer(hann, hann).astype(np.float32)
-        self.window_energy = float((self.window.astype(np.float64) ** 2).sum())
+        self.window_energy = np.float32((self.window.astype(np.float64) ** 2).sum())
         vertical = np.fft.fftfreq(size)[:, None]
         horizontal = np.fft.rfftfreq(size)[None, :]
         radius = np.hypot(vertical, horizontal)
         # rfft keeps half the plane: all but the first and last column stand for two coefficients.
-        self.weight = np.where((horizontal == 0) | (horizontal == 0.5), 1.0, 2.0) * (radius > 0)
-        self.radial = _radial_matrix(radius.ravel(), self.weight.ravel())
-        self.is_high = (radius > HIGH_FREQUENCY).ravel()
+        weight = np.where((horizontal == 0) | (horizontal == 0.5), 1.0, 2.0) * (radius > 0)
+        self.weight = weight.ravel().astype(np.float32)
+        self.radial = _radial_matrix(radius.ravel(), weight.ravel())
+        self.is_high = (radius > HIGH_FREQUENCY).ravel().astype(np.float32)
         outside = (radius > 0.5) | (radius == 0)
         annulus = np.minimum((radius * 2 * N_ANNULI).astype(int), N_ANNULI - 1)
         self.annulus = np.where(outside, N_ANNULI, annulus).ravel()
@@ -138,7 +141,7 @@ class _FFTPlan:
         sector = np.minimum((turn * N_SECTORS).astype(int), N_SECTORS - 1)
         last = N_RINGS * N_SECTORS
         self.sector = np.where(outside, last, ring * N_SECTORS + sector).ravel()
-        counts = np.bincount(self.sector, self.weight.ravel(), last + 1)[:-1]
+        counts = np.bincount(self.sector, self.weight, last + 1)[:-1]
         self.sector_counts = np.maximum(counts, 1)
 
 
@@ -183,20 +186,20 @@ class _Sparse:
 
 
 def _dct_features(grey: Grey) -> NDArray[np.float32]:
-    blocks = _block_dct(grey)
-    flat = blocks.reshape(-1, 64)
-    ac = flat[:, 1:]
-    centred = ac - ac.mean(axis=0)
+    n = len(grey) // 8
+    coefficients = _block_dct(grey)
+    dc, ac = coefficients[0].reshape(n, n), coefficients[1:]
+    centred = ac - ac.mean(axis=1, keepdims=True)
     square = centred * centred
-    variance = square.mean(axis=0)
+    variance = square.mean(axis=1)
     deviation = np.sqrt(variance)
-    skewness = (square * centred).mean(axis=0) / (variance * deviation + 1e-3)
-    kurtosis = (square * square).mean(axis=0) / (variance * variance + 1e-3)
-    magnitude = np.abs(ac).mean(axis=0)
-    energy = (ac * ac).mean(axis=0)
+    skewness = (square * centred).mean(axis=1) / (variance * deviation + 1e-3)
+    kurtosis = (square * square).mean(axis=1) / (variance * variance + 1e-3)
+    size = np.abs(ac)
+    magnitude = size.mean(axis=1)
+    energy = (ac * ac).mean(axis=1)
     low = energy[_is_low()].sum()
     compaction = np.log((low + 1e-3) / (energy.sum() - low + 1e-3))
-    dc = blocks[..., 0, 0]
     across = np.abs(np.diff(grey, axis=1)).mean(axis=0)
     down = np.abs(np.diff(grey, axis=0)).mean(axis=1)
     border = across[7::8].mean() + down[7::8].mean()
@@ -205,18 +208,19 @@ def _dct_features(grey: Grey) -> NDArray[np.float32]:
         compaction,
         _correlation(dc[:, :-1], dc[:, 1:]) + _correlation(dc[:-1], dc[1:]),
         np.log((border + 1e-2) / (inner + 1e-2)),
-        (np.abs(ac) < 0.5).mean(),
+        (size < 0.5).mean(),
     ]
     parts = [np.log(deviation + 0.1), skewness, np.log(kurtosis + 0.1), np.log(magnitude + 0.1)]
     return np.concatenate([*parts, whole]).astype(np.float32)
 
 
 def _block_dct(grey: Grey) -> Grey:
-    """`(S/8, S/8, 8, 8)` orthonormal DCT-II of each 8x8 block, rows by vertical frequency."""
-    n = len(grey) // 8
-    blocks = grey[: n * 8, : n * 8].reshape(n, 8, n, 8).swapaxes(1, 2)
-    matrix = _dct_matrix()
-    return np.asarray(matrix @ blocks @ matrix.T, np.float32)
+    """`(64, n**2)` orthonormal DCT-II of the n x n blocks of 8x8 px, vertical frequency first."""
+    n, matrix = len(grey) // 8, _dct_matrix()
+    # Products small enough that BLAS does not wake its threads for them.
+    rows = matrix @ grey[: n * 8, : n * 8].reshape(n, 8, n * 8)
+    by_frequency = rows.swapaxes(0, 1).reshape(8, n * n, 8) @ matrix.T
+    return np.asarray(by_frequency.swapaxes(1, 2).reshape(64, -1), np.float32)
 
 
 @lru_cache(maxsize=1)
