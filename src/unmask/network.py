@@ -159,6 +159,8 @@ def _load(
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
+    # By default idle threads go on looking for work, and keep a core from decoder and detector.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         # By its path: of bytes the session would keep a copy.
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
