@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import os
@@ -20,6 +21,7 @@ import pytest
 from typer.testing import CliRunner
 
 from unmask import cli
+from unmask.calibration import calibrate
 from unmask.cli.printing import percent
 from unmask.detector import Detector
 from unmask.types import Reason
@@ -387,6 +389,32 @@ def test_heat_maps_are_measured_where_originals_are_there(run: Run, tmp_path: Pa
     assert "hottest place was manipulated" in result.out
     whole = run("evaluate", manifest, "--explain", "--faces", "whole")
     assert (whole.status, "--explain needs pictures" in whole.err) == (2, True)
+
+
+@pytest.mark.parametrize("faces", ["detect", "whole"])
+def test_a_branch_can_be_measured_by_its_absence(
+    faces: str, run: Run, detector: Detector, tmp_path: Path
+) -> None:
+    manifest, scores = tmp_path / "m.csv", tmp_path / "scores.csv"
+    fake = EXAMPLES / "astronaut-fake.jpg"
+    manifest.write_text(f"path,label\n{fake},fake\n{ASTRONAUT},real\n")
+    options = ("evaluate", manifest, "--faces", faces, "--scores", scores)
+    result = run(*options, "--without", "spatial")
+    assert result.status == 0, result.err
+    told = list(csv.DictReader(scores.read_text().splitlines()))
+    if faces == "detect":
+        [whole] = [face.prediction for face in detector.image(fake).faces]
+    else:
+        [whole] = detector.crops([np.asarray(PIL.Image.open(fake).convert("RGB"))])
+    assert whole is not None
+    logit = whole.logit - whole.contributions["spatial"]
+    expected = float(calibrate(logit, detector.card.calibration))
+    assert float(told[0]["p_fake"]) == pytest.approx(expected, abs=1e-6)
+    assert abs(expected - whole.p_fake) > 0.1
+    refused = run(*options, "--without", "wavelets")
+    assert (refused.status, "it has spatial and frequency" in refused.err) == (2, True)
+    scored = run("evaluate", manifest, "--from-scores", scores, "--without", "spatial")
+    assert (scored.status, "--without needs pictures" in scored.err) == (2, True)
 
 
 def test_what_is_judged_is_never_written_over(

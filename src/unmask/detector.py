@@ -21,7 +21,7 @@ import numpy as np
 from unmask import media
 from unmask.alignment import align, native_window, whole
 from unmask.calibration import calibrate, check_calibration, decide
-from unmask.errors import InputError, ModelError
+from unmask.errors import ConfigurationError, InputError, ModelError
 from unmask.faces import FaceDetector
 from unmask.heatmap import heatmap
 from unmask.memory import give_back_memory
@@ -325,6 +325,18 @@ class Detector:
         if self.sees_native_pixels:
             return describe(native_window(image, crop.affine, size=self.card.input_size))
         return describe(crop)
+
+    def without(self, prediction: Prediction, branch: str) -> Prediction:
+        """What the model says of the same face while a branch is held at its mean over faces.
+
+        Raises:
+            ConfigurationError: the model has no such branch.
+        """
+        if branch not in prediction.contributions:
+            there = " and ".join(prediction.contributions)
+            raise ConfigurationError(f"the model has no branch {branch!r}, it has {there}")
+        logit = prediction.logit - prediction.contributions[branch]
+        return Prediction(logit, float(calibrate(logit, self.card.calibration)))
 
     def _predictions(self, output: NetworkOutput) -> list[Prediction]:
         probabilities = calibrate(output.logits, self.card.calibration)

@@ -16,7 +16,7 @@ from unmask.errors import ConfigurationError, DataError
 if TYPE_CHECKING:
     from unmask.detector import Detector
     from unmask.evaluation import Manifest, Scorer
-    from unmask.types import Image
+    from unmask.types import Image, ImageReport, Prediction
 
 __all__ = ["evaluate"]
 
@@ -43,6 +43,9 @@ def evaluate(
     degrade: Annotated[
         str, typer.Option(help="also score degraded pictures: names, comma-separated, or all")
     ] = "",
+    without: Annotated[
+        str | None, typer.Option(help="hold this branch at its mean: spatial or frequency")
+    ] = None,
     splice: Annotated[
         bool, typer.Option("--splice", help="also look for a fifth of fake in the genuine videos")
     ] = False,
@@ -67,6 +70,8 @@ def evaluate(
     are_videos = detector is not None and _are_videos(read)
     if are_videos and (degradations or faces == "whole"):
         raise ConfigurationError("--degrade and --faces whole are for pictures, not for videos")
+    if without and (detector is None or are_videos):
+        raise ConfigurationError("--without needs pictures, and a model to score them")
     if splice and not are_videos:
         raise ConfigurationError("--splice needs videos, and a model to judge them")
     if explain and (detector is None or are_videos or faces == "whole"):
@@ -78,10 +83,15 @@ def evaluate(
 
         measured = evaluation.measure(
             read,
-            given if detector is None else _scorer(detector, "videos" if are_videos else faces),
+            _scorer(detector, "videos" if are_videos else faces, without) if detector else given,
             name=name or manifest.stem,
             model=detector.identity if detector else None,
-            settings={"faces": faces, **({"files": "videos"} if are_videos else {}), **wanted},
+            settings={
+                "faces": faces,
+                **({"files": "videos"} if are_videos else {}),
+                **({"without": without} if without else {}),
+                **wanted,
+            },
             judge=detector.video if detector and splice else None,
             explain=partial(detector.image, heatmaps=True) if detector and explain else None,
             read=(lambda path: detector.read(path).pixels) if detector else None,
@@ -115,15 +125,29 @@ def _are_videos(manifest: Manifest) -> bool:
     return n_videos > 0
 
 
-def _scorer(detector: Detector, faces: str) -> Scorer:
-    """What an evaluation scores with: the whole detector, or the network on given crops."""
+def _scorer(detector: Detector, faces: str, without: str | None) -> Scorer:
+    """What an evaluation scores with: the whole detector, or the network on given crops.
+
+    It may be made to do without a branch of the network.
+    """
     from unmask.alignment import whole
     from unmask.errors import InputError
     from unmask.evaluation import Outcome, scorer_of_crops
     from unmask.timeline import refusal
 
+    def outcome(prediction: Prediction) -> Outcome:
+        told = detector.without(prediction, without) if without else prediction
+        return Outcome(told.p_fake, verdict=detector.decide(told))
+
+    def outcome_of(report: ImageReport) -> Outcome:
+        if without is None or report.headline_face is None:
+            return Outcome.of(report)
+        prediction = report.faces[report.headline_face].prediction
+        assert prediction is not None  # or it would not have decided
+        return outcome(prediction)
+
     if faces == "detect":
-        return lambda sources: map(Outcome.of, detector.images(sources))
+        return lambda sources: map(outcome_of, detector.images(sources))
     if faces == "videos":
 
         def judge(source: Path | Image) -> Outcome:
@@ -142,9 +166,6 @@ def _scorer(detector: Detector, faces: str) -> Scorer:
         return whole(image, size=detector.card.input_size).pixels
 
     def predict(crops: list[Image]) -> list[Outcome]:
-        return [
-            Outcome(prediction.p_fake, verdict=detector.decide(prediction))
-            for prediction in detector.crops(crops)
-        ]
+        return [outcome(prediction) for prediction in detector.crops(crops)]
 
     return scorer_of_crops(read, predict)
