@@ -6,6 +6,7 @@ import { Pending } from "./pending";
 import { Photo } from "./photo";
 import { Layout, PhotoReport } from "./photo-report";
 import { Problem } from "./problem";
+import { usePicture } from "./use-picture";
 
 /** One photo of this session and what is known of it. */
 export function ExhibitView(props: {
@@ -13,7 +14,8 @@ export function ExhibitView(props: {
   card: ModelAnswer | undefined;
   onRetry: () => void;
 }) {
-  const { file, url, progress } = props.exhibit;
+  const { file, progress } = props.exhibit;
+  const url = usePicture(file);
   switch (progress.step) {
     case "done":
       return (

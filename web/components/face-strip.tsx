@@ -7,7 +7,7 @@ import { VERDICT_TEXT, VerdictMark } from "./verdict-mark";
 
 /** The faces of a photo, cut out and side by side. */
 export function FaceStrip(props: {
-  url: string | undefined;
+  url: string | null | undefined;
   answer: ImageAnswer;
   selected: number;
   onSelect: (face: number) => void;
@@ -53,7 +53,7 @@ export function FaceStrip(props: {
 }
 
 function Cutout(props: {
-  url: string | undefined;
+  url: string | null | undefined;
   face: FaceAnswer;
   image: ImageAnswer["image"];
   name: string;

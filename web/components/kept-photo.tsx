@@ -1,8 +1,9 @@
-import { useEffect, useState } from "react";
+import { useState } from "react";
 import type { JobImage, ModelAnswer } from "@/lib/api";
 import { moment } from "@/lib/format";
 import { ChooseAgain } from "./choose-again";
 import { PhotoReport } from "./photo-report";
+import { usePicture } from "./use-picture";
 
 /** A photo that was judged before: what was found is kept, the picture is not. */
 export function KeptPhoto(props: {
@@ -12,7 +13,7 @@ export function KeptPhoto(props: {
 }) {
   const { photo, card, expiresAt } = props;
   const [file, setFile] = useState<File | null>(null);
-  const url = useUrl(file);
+  const url = usePicture(file);
   return (
     <PhotoReport
       name={photo.filename}
@@ -21,23 +22,11 @@ export function KeptPhoto(props: {
       card={card}
       kept={expiresAt ? `until ${moment(expiresAt)}` : "on the server"}
     >
-      {!url && photo.image.width !== null && (
+      {!file && photo.image.width !== null && (
         <div className="bg-bench">
           <ChooseAgain kind="photo" hash={photo.sha256} onFile={setFile} />
         </div>
       )}
     </PhotoReport>
   );
-}
-
-function useUrl(file: File | null): string | undefined {
-  const [url, setUrl] = useState<string>();
-  useEffect(() => {
-    if (file) {
-      const created = URL.createObjectURL(file);
-      setUrl(created);
-      return () => URL.revokeObjectURL(created);
-    }
-  }, [file]);
-  return url;
 }

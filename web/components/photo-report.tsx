@@ -11,8 +11,8 @@ import { Photo } from "./photo";
 export function PhotoReport(props: {
   name: string;
   answer: ImageAnswer;
-  /** Of the picture, where it is to be had. */
-  url: string | undefined;
+  /** Of the picture: null where it is not to be had, undefined until that is known. */
+  url: string | null | undefined;
   card: ModelAnswer | undefined;
   kept: ReactNode;
   /** Said under the photo. */

@@ -30,8 +30,8 @@ const TAG: Record<Verdict, string> = {
 
 /** The photo on its bench: rulers in its own pixels, heat map, and a frame around every face. */
 export function Photo(props: {
-  /** Undefined where the picture is not to be had: then its shape stands for it. */
-  url: string | undefined;
+  /** Null where the picture is not to be had: then its shape stands for it. */
+  url: string | null | undefined;
   name: string;
   size: Size | null;
   faces?: readonly FaceAnswer[];
@@ -59,7 +59,7 @@ export function Photo(props: {
           style={size ? extent(size, isFull) : { width: "100%", height: "24rem" }}
         >
           {size && <Rulers size={size} />}
-          {url === undefined ? (
+          {url === null ? (
             <div
               role="img"
               aria-label={`${name}, not kept`}
@@ -70,15 +70,17 @@ export function Photo(props: {
               This browser cannot show this format. The finding does not depend on it.
             </p>
           ) : (
-            <img
-              src={url}
-              alt={name}
-              className="absolute inset-0 size-full object-contain"
-              onLoad={({ currentTarget: { naturalWidth: width, naturalHeight: height } }) =>
-                setNatural({ width, height })
-              }
-              onError={() => setUnshowable(url)}
-            />
+            url && (
+              <img
+                src={url}
+                alt={name}
+                className="absolute inset-0 size-full object-contain"
+                onLoad={({ currentTarget: { naturalWidth: width, naturalHeight: height } }) =>
+                  setNatural({ width, height })
+                }
+                onError={() => setUnshowable(url)}
+              />
+            )
           )}
           {size && heat && <HeatLayer size={size} faces={faces} {...heat} />}
           {size && faces.length > 0 && (

@@ -9,6 +9,7 @@ import { cn } from "@/lib/utils";
 import { advice, REASONS, VERDICT_ORDER, VERDICTS } from "@/lib/verdict";
 import { Button } from "./ui/button";
 import { Segmented } from "./ui/segmented";
+import { usePicture } from "./use-picture";
 import { VERDICT_TEXT, VerdictMark } from "./verdict-mark";
 
 /** Hundreds of photos at once would be hundreds of decoded pictures in memory. */
@@ -152,14 +153,15 @@ function Head(props: {
 }
 
 function Row({ exhibit, onOpen }: { exhibit: Exhibit; onOpen: () => void }) {
-  const { file, url, progress } = exhibit;
+  const { file, progress } = exhibit;
+  const url = usePicture(file);
   const answer = progress.step === "done" ? progress.answer : null;
   return (
     <tr className="border-rule border-t align-top">
       <td className="w-14 py-2">
         {progress.step !== "failed" && (
           <img
-            src={url}
+            src={url ?? undefined}
             alt=""
             className="size-11 bg-bench object-cover"
             loading="lazy"

@@ -13,6 +13,7 @@ export type Sending =
 export interface Clip {
   id: number;
   file: File;
+  /** Where the browser finds the file, to play it. */
   url: string;
   sending: Sending;
 }
@@ -37,13 +38,19 @@ export class Clips extends Watched<Clip> {
 
   /** Put videos at the end; those over `maxBytes` fail at once and are never sent. */
   add(files: readonly File[], maxBytes: number | null): void {
-    this.append(files, (file) => ({ sending: admitted(file, maxBytes) }));
+    this.append(files, (file) => ({
+      url: URL.createObjectURL(file),
+      sending: admitted(file, maxBytes),
+    }));
     void this.#drain();
   }
 
   /** The file of a job that is known to be its file, so that it can be played. */
   know(file: File, jobId: string): void {
-    this.append([file], () => ({ sending: { step: "sent", jobId } }));
+    this.append([file], () => ({
+      url: URL.createObjectURL(file),
+      sending: { step: "sent", jobId },
+    }));
   }
 
   retry(id: number): void {
@@ -58,6 +65,10 @@ export class Clips extends Watched<Clip> {
     // Once every byte has left, there will be a job: only its answer tells which one to end.
     if (this.#sending?.id === id && !hasLeft(this.of(id))) {
       this.#sending.controller.abort();
+    }
+    const url = this.of(id)?.url;
+    if (url !== undefined) {
+      URL.revokeObjectURL(url);
     }
     this.keep((clip) => clip.id !== id);
   }

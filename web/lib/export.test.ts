@@ -3,7 +3,7 @@ import { toCsv, toJson } from "./export";
 import type { Exhibit, Progress } from "./queue";
 
 function exhibit(name: string, progress: Progress): Exhibit {
-  return { id: 1, file: new File([], name), url: "", progress };
+  return { id: 1, file: new File([], name), progress };
 }
 
 const answer = {

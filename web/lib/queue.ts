@@ -13,7 +13,6 @@ export type Progress =
 export interface Exhibit {
   id: number;
   file: File;
-  url: string;
   progress: Progress;
 }
 

@@ -3,7 +3,7 @@ import type { Exhibit, Progress } from "./queue";
 import { type Column, clicked, type Order, page, sorted } from "./tray";
 
 function exhibit(name: string, size: number, progress: Progress): Exhibit {
-  return { id: size, file: new File(["x".repeat(size)], name), url: "", progress };
+  return { id: size, file: new File(["x".repeat(size)], name), progress };
 }
 
 function done(verdict: string, p_fake: number | null, nFaces: number): Progress {

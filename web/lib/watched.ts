@@ -3,8 +3,6 @@
 interface Item {
   id: number;
   file: File;
-  /** Where the browser finds the file, to show it. */
-  url: string;
 }
 
 export class Watched<Of extends Item> {
@@ -22,10 +20,7 @@ export class Watched<Of extends Item> {
 
   /** Put files at the end, each with its own state. */
   protected append(files: readonly File[], state: (file: File) => Omit<Of, keyof Item>): Of[] {
-    const items = files.map(
-      (file) =>
-        ({ id: this.#nextId++, file, url: URL.createObjectURL(file), ...state(file) }) as Of,
-    );
+    const items = files.map((file) => ({ id: this.#nextId++, file, ...state(file) }) as Of);
     this.#set([...this.#items, ...items]);
     return items;
   }
@@ -39,11 +34,6 @@ export class Watched<Of extends Item> {
   }
 
   protected keep(isWanted: (item: Of) => boolean): void {
-    for (const item of this.#items) {
-      if (!isWanted(item)) {
-        URL.revokeObjectURL(item.url);
-      }
-    }
     this.#set(this.#items.filter(isWanted));
   }
 
