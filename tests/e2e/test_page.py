@@ -277,8 +277,49 @@ def test_a_batch_of_twenty_with_two_that_are_broken(
 
     page.get_by_role("button", name="03.jpg").click()
     expect(heading(page)).to_have_text("This format cannot be read")
-    page.get_by_role("button", name="All 20 photos").click()
+    page.get_by_role("link", name="All 20 photos").click()
     expect(heading(page)).to_have_text("20 photos")
+
+
+@pytest.mark.parametrize("way", ["browser", "link"])
+def test_back_from_a_photo_the_tray_is_as_it_was(
+    page: Page, photos: dict[str, Path], way: str
+) -> None:
+    choose(page, *[photos["text"]] * 30, photos["no-face"])
+    expect(page.get_by_text("31 of 31 done")).to_be_visible()
+    page.get_by_role("button", name="30 failed").click()
+    page.get_by_role("columnheader", name="Photo").get_by_role("button").click()
+    page.get_by_role("button", name="text.jpg").last.click()
+    expect(heading(page)).to_have_text("This format cannot be read")
+    expect(heading(page)).to_be_in_viewport()
+    if way == "browser":
+        page.go_back()
+    else:
+        page.get_by_role("link", name="All 31 photos").click()
+    expect(heading(page)).to_have_text("31 photos")
+    expect(page.get_by_role("button", name="30 failed")).to_have_attribute("aria-pressed", "true")
+    column = page.get_by_role("columnheader", name="Photo")
+    expect(column).to_have_attribute("aria-sort", "ascending")
+    last = page.get_by_role("button", name="text.jpg").last
+    expect(last).to_be_focused()
+    expect(last).to_be_in_viewport()
+
+
+def test_a_photo_that_is_added_opens_and_a_reload_ends_the_session(
+    page: Page, photos: dict[str, Path]
+) -> None:
+    choose(page, photos["text"])
+    expect(heading(page)).to_have_text("This format cannot be read")
+    choose(page, photos["no-face"])
+    expect(heading(page)).to_have_text("Not analysed")
+    page.go_back()
+    expect(heading(page)).to_have_text("2 photos")
+    page.go_forward()
+    expect(heading(page)).to_have_text("Not analysed")
+    page.reload()
+    expect(heading(page)).to_have_text("Was this face manipulated?")
+    choose(page, photos["text"])
+    expect(heading(page)).to_have_text("This format cannot be read")
 
 
 def test_a_batch_can_be_stopped(page: Page, photos: dict[str, Path]) -> None:

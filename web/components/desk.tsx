@@ -1,13 +1,14 @@
 "use client";
 
 import { useQuery } from "@tanstack/react-query";
-import { ArrowLeft, Plus } from "lucide-react";
+import { Plus } from "lucide-react";
 import { useEffect, useState, useSyncExternalStore } from "react";
 import { detectImage, getModel } from "@/lib/api";
 import { filesOf, isVideo } from "@/lib/files";
 import { isKept } from "@/lib/keep";
 import { type Exhibit, Queue } from "@/lib/queue";
 import { advice, VERDICTS } from "@/lib/verdict";
+import { Back } from "./back";
 import { ExhibitView } from "./exhibit-view";
 import { Start } from "./start";
 import { Tray } from "./tray";
@@ -18,16 +19,18 @@ const NONE: readonly Exhibit[] = [];
 
 /** The desk: photos come in, and one of them, or the tray of all, lies open. */
 export function Desk(props: {
+  /** The photo that the address names. */
+  openId: number | null;
   onVideos: (videos: readonly File[]) => void;
-  /** Photos came in, from wherever they were dropped. */
-  onPhotos: () => void;
+  /** Open a photo, or the tray of all, from wherever it was asked for. */
+  onOpen: (id: number | null) => void;
 }) {
   const [queue] = useState(() => new Queue((file, signal) => detectImage(file, isKept(), signal)));
   const exhibits = useSyncExternalStore(queue.subscribe, queue.snapshot, () => NONE);
-  const [openId, setOpenId] = useState<number | null>(null);
   const model = useQuery({ queryKey: ["model"], queryFn: ({ signal }) => getModel(signal) });
   const limits = model.data?.limits;
-  const open = exhibits.find(({ id }) => id === openId);
+  // An only photo needs no address.
+  const open = exhibits.length === 1 ? exhibits[0] : exhibits.find(({ id }) => id === props.openId);
 
   function take(files: readonly File[]) {
     const videos = files.filter(isVideo);
@@ -36,10 +39,9 @@ export function Desk(props: {
       props.onVideos(videos);
     }
     if (photos.length > 0) {
-      props.onPhotos();
-      const ids = queue.add(photos, limits?.max_image_bytes ?? null);
-      setOpenId(ids.length === 1 ? (ids[0] ?? null) : null);
-      window.scrollTo({ top: 0 });
+      const isFirst = exhibits.length === 0;
+      const [id, ...others] = queue.add(photos, limits?.max_image_bytes ?? null);
+      props.onOpen(isFirst || others.length > 0 ? null : (id ?? null));
     }
   }
 
@@ -56,10 +58,7 @@ export function Desk(props: {
         <>
           <div className="flex flex-wrap items-center gap-3 py-5 print:hidden">
             {open && exhibits.length > 1 && (
-              <Button onClick={() => setOpenId(null)}>
-                <ArrowLeft className="size-4" aria-hidden="true" />
-                All {exhibits.length} photos
-              </Button>
+              <Back to={{ view: "desk" }} name={`All ${exhibits.length} photos`} />
             )}
             <FileInput label="Add photos" className={buttonClass()} onFiles={take} multiple>
               <Plus className="size-4" aria-hidden="true" />
@@ -67,24 +66,29 @@ export function Desk(props: {
             </FileInput>
             <Button onClick={() => queue.clear()}>Start over</Button>
           </div>
-          {open ? (
+          {open && (
             <ExhibitView
               key={open.id}
               exhibit={open}
               card={model.data}
               onRetry={() => queue.retry(open.id)}
             />
-          ) : (
-            <Tray
-              exhibits={exhibits}
-              onOpen={setOpenId}
-              onRetry={(ids) => {
-                for (const id of ids) {
-                  queue.retry(id);
-                }
-              }}
-              onStop={() => queue.stop()}
-            />
+          )}
+          {/* The tray keeps its order, its filter and its page while a photo lies open. */}
+          {exhibits.length > 1 && (
+            <div hidden={open !== undefined}>
+              <Tray
+                exhibits={exhibits}
+                openId={open?.id ?? null}
+                onOpen={props.onOpen}
+                onRetry={(ids) => {
+                  for (const id of ids) {
+                    queue.retry(id);
+                  }
+                }}
+                onStop={() => queue.stop()}
+              />
+            </div>
           )}
         </>
       )}

@@ -1,5 +1,5 @@
 import { ArrowDown, ArrowUp } from "lucide-react";
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import type { Verdict } from "@/lib/api";
 import { save, toCsv, toJson } from "@/lib/export";
 import { bytes, percent } from "@/lib/format";
@@ -20,6 +20,8 @@ type Filter = Verdict | "all" | "failed";
 /** Many photos, one line each. */
 export function Tray(props: {
   exhibits: readonly Exhibit[];
+  /** The photo that lies open in place of the tray. */
+  openId: number | null;
   onOpen: (id: number) => void;
   onRetry: (ids: readonly number[]) => void;
   onStop: () => void;
@@ -95,7 +97,12 @@ export function Tray(props: {
         </thead>
         <tbody>
           {shown.map((exhibit) => (
-            <Row key={exhibit.id} exhibit={exhibit} onOpen={() => props.onOpen(exhibit.id)} />
+            <Row
+              key={exhibit.id}
+              exhibit={exhibit}
+              isOpen={exhibit.id === props.openId}
+              onOpen={() => props.onOpen(exhibit.id)}
+            />
           ))}
         </tbody>
       </table>
@@ -152,7 +159,16 @@ function Head(props: {
   );
 }
 
-function Row({ exhibit, onOpen }: { exhibit: Exhibit; onOpen: () => void }) {
+function Row(props: { exhibit: Exhibit; isOpen: boolean; onOpen: () => void }) {
+  const { exhibit, isOpen, onOpen } = props;
+  const name = useRef<HTMLButtonElement>(null);
+  // Back from a photo, one is where one was.
+  useEffect(() => {
+    if (isOpen) {
+      const button = name.current;
+      return () => button?.focus();
+    }
+  }, [isOpen]);
   const { file, progress } = exhibit;
   const url = usePicture(file);
   const answer = progress.step === "done" ? progress.answer : null;
@@ -173,6 +189,7 @@ function Row({ exhibit, onOpen }: { exhibit: Exhibit; onOpen: () => void }) {
       </td>
       <td className="max-w-0 py-2 pr-4">
         <button
+          ref={name}
           type="button"
           onClick={onOpen}
           className="block max-w-full truncate py-1 text-left underline decoration-edge underline-offset-4 hover:decoration-ink"

@@ -28,6 +28,7 @@ export function Workbench() {
     () => "",
   );
   const address = addressOf(hash);
+  const isDesk = address.view === "desk" || address.view === "photo";
   const model = useQuery({ queryKey: ["model"], queryFn: ({ signal }) => getModel(signal) });
   useWarning(all.some(isOnItsWay));
 
@@ -40,7 +41,7 @@ export function Workbench() {
 
   return (
     <>
-      {address.view === "desk" && all.length > 0 && (
+      {isDesk && all.length > 0 && (
         <p className="mt-5 border border-rule px-4 py-3 text-sm">
           <a href="#videos" className="underline decoration-edge underline-offset-4">
             {count(all.length, "video")}
@@ -49,8 +50,12 @@ export function Workbench() {
         </p>
       )}
       {/* The desk keeps its photos while something else is open. */}
-      <div hidden={address.view !== "desk"}>
-        <Desk onVideos={takeVideos} onPhotos={() => go({ view: "desk" })} />
+      <div hidden={!isDesk}>
+        <Desk
+          openId={address.view === "photo" ? address.id : null}
+          onVideos={takeVideos}
+          onOpen={(id) => go(id === null ? { view: "desk" } : { view: "photo", id })}
+        />
       </div>
       {address.view === "videos" && <Videos clips={clips} all={all} card={model.data} />}
       {address.view === "job" && (
@@ -69,10 +74,10 @@ export function Workbench() {
 }
 
 function go(address: Address) {
-  if (addressOf(window.location.hash).view !== address.view) {
+  if (hashOf(addressOf(window.location.hash)) !== hashOf(address)) {
     window.location.hash = hashOf(address);
-    window.scrollTo({ top: 0 });
   }
+  window.scrollTo({ top: 0 });
 }
 
 function onHashChange(listener: () => void) {

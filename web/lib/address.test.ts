@@ -3,6 +3,7 @@ import { type Address, addressOf, hashOf } from "./address";
 
 const ADDRESSES: Address[] = [
   { view: "desk" },
+  { view: "photo", id: 12 },
   { view: "videos" },
   { view: "history" },
   { view: "job", id: "00ff", file: null },
@@ -14,7 +15,8 @@ describe("addresses", () => {
     expect(addressOf(hashOf(address))).toEqual(address);
   });
 
-  it.each(["", "#", "#main", "#job=", "#job=../x", "#job=00ff&file=-1"])("%j is the desk", (hash) =>
-    expect(addressOf(hash)).toEqual({ view: "desk" }),
+  it.each(["", "#", "#main", "#photo=", "#photo=x", "#job=", "#job=../x", "#job=00ff&file=-1"])(
+    "%j is the desk",
+    (hash) => expect(addressOf(hash)).toEqual({ view: "desk" }),
   );
 });
