@@ -85,6 +85,12 @@ def test_an_animation_says_that_only_its_first_picture_was_judged(
     finding = page.get_by_role("region", name="Not analysed")
     expect(finding).to_contain_text("No face was found")
     expect(finding).to_contain_text("Only the first picture in this file was looked at")
+    # And so does the tray, on a phone too.
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.get_by_label("Add photos").set_input_files([photos["text"], photos["text"]])
+    row = page.get_by_role("row").filter(has_text="two.gif")
+    for words in ("No face was found", "Only the first picture"):
+        expect(row.get_by_text(words)).to_be_visible()
 
 
 # The last picture of each stays as long as its format allows: what plays is not seen by chance. No
@@ -132,8 +138,8 @@ def test_a_picture_that_the_browser_cannot_show_leaves_a_plain_field(
     PIL.Image.open(photos["no-face"]).save(tiff)
     choose(page, tiff, photos["no-face"])
     expect(page.get_by_role("row").filter(has_text="scan.tif")).to_contain_text("Not analysed")
-    expect(page.locator("tbody img:not([src])")).to_have_count(1)
-    expect(page.locator("tbody img[src]")).to_have_count(1)
+    expect(page.locator("tbody img")).to_have_count(1)
+    assert page.locator("tbody img").evaluate("(image) => image.naturalWidth") > 0
 
 
 def test_the_hash_can_be_copied(open_page: Callable[..., Page], photos: dict[str, Path]) -> None:

@@ -1,7 +1,8 @@
 import { useState } from "react";
 import { cn } from "@/lib/utils";
 
-/** A picture of a job, which the server keeps for a while; then a plain field is in its place. */
+/** A picture that the server keeps for a while, or that a browser may not be able to show; without
+ * it a plain field is in its place. */
 export function KeptPicture(props: {
   url: string | undefined;
   alt: string;
@@ -17,6 +18,8 @@ export function KeptPicture(props: {
     <img
       src={url}
       alt={alt}
+      loading="lazy"
+      decoding="async"
       className={cn("block bg-bench object-cover", className)}
       onError={() => {
         setGone(url);

@@ -7,6 +7,7 @@ import { type Exhibit, isSettled, type Progress } from "@/lib/queue";
 import { type Column, clicked, type Order, page, sorted } from "@/lib/tray";
 import { cn } from "@/lib/utils";
 import { advice, REASONS, VERDICT_ORDER, VERDICTS } from "@/lib/verdict";
+import { KeptPicture } from "./kept-picture";
 import { Button } from "./ui/button";
 import { Segmented } from "./ui/segmented";
 import { usePicture } from "./use-picture";
@@ -67,10 +68,10 @@ export function Tray(props: {
       </div>
       <div className="mt-5 flex flex-wrap items-center gap-3">
         <Segmented label="Show" options={filters(exhibits)} value={filter} onChange={setFilter} />
-        <Button className="ml-auto" onClick={() => save("unmask.csv", toCsv(exhibits))}>
-          Save as CSV
-        </Button>
-        <Button onClick={() => save("unmask.json", toJson(exhibits))}>Save as JSON</Button>
+        <div className="ml-auto flex flex-wrap gap-3">
+          <Button onClick={() => save("unmask.csv", toCsv(exhibits))}>Save as CSV</Button>
+          <Button onClick={() => save("unmask.json", toJson(exhibits))}>Save as JSON</Button>
+        </div>
       </div>
       <table className="mt-5 w-full text-sm">
         <caption className="sr-only">
@@ -176,15 +177,7 @@ function Row(props: { exhibit: Exhibit; isOpen: boolean; onOpen: () => void }) {
     <tr className="border-rule border-t align-top">
       <td className="w-14 py-2">
         {progress.step !== "failed" && (
-          <img
-            src={url ?? undefined}
-            alt=""
-            className="size-11 bg-bench object-cover"
-            loading="lazy"
-            decoding="async"
-            // A plain field where the browser cannot show the format, not the sign of a broken page.
-            onError={({ currentTarget }) => currentTarget.removeAttribute("src")}
-          />
+          <KeptPicture url={url ?? undefined} alt="" className="size-11" />
         )}
       </td>
       <td className="max-w-0 py-2 pr-4">
@@ -198,8 +191,8 @@ function Row(props: { exhibit: Exhibit; isOpen: boolean; onOpen: () => void }) {
         </button>
         <Outcome progress={progress} className="sm:hidden" />
         {progress.step === "failed" && <p className="text-muted">{advice(progress.code).title}</p>}
-        {answer?.reason && <p className="hidden text-muted sm:block">{REASONS[answer.reason]}</p>}
-        {answer?.detail && <p className="hidden text-muted sm:block">{answer.detail}</p>}
+        {answer?.reason && <p className="text-muted">{REASONS[answer.reason]}</p>}
+        {answer?.detail && <p className="text-muted">{answer.detail}</p>}
       </td>
       <td className="hidden py-3 sm:table-cell">
         <Outcome progress={progress} />
