@@ -142,6 +142,20 @@ def test_a_picture_that_the_browser_cannot_show_leaves_a_plain_field(
     assert page.locator("tbody img").evaluate("(image) => image.naturalWidth") > 0
 
 
+def test_what_is_transparent_is_shown_on_white_as_it_was_judged(
+    open_page: Callable[..., Page], tmp_path: Path
+) -> None:
+    page = open_page(color_scheme="dark")
+    file = tmp_path / "glass.png"
+    PIL.Image.new("RGBA", (300, 200), (0, 0, 0, 0)).save(file)
+    choose(page, file)
+    expect(page.get_by_role("heading", name="Not analysed")).to_be_visible()
+    shown = page.get_by_role("img", name="glass.png")
+    expect(shown).to_have_js_property("naturalWidth", 300)
+    picture = PIL.Image.open(io.BytesIO(shown.screenshot())).convert("RGB")
+    assert picture.getpixel((picture.width // 2, picture.height // 2)) == (255, 255, 255)
+
+
 def test_the_hash_can_be_copied(open_page: Callable[..., Page], photos: dict[str, Path]) -> None:
     page = open_page(permissions=["clipboard-read", "clipboard-write"])
     with page.expect_response("**/api/detect/image*") as response:

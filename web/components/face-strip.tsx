@@ -67,7 +67,7 @@ function Cutout(props: {
         <img
           src={props.url}
           alt=""
-          className="absolute max-w-none"
+          className="absolute max-w-none bg-white"
           style={{
             width: `${(100 * (props.image.width ?? 0)) / side}%`,
             left: `${(-100 * left) / side}%`,

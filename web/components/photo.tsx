@@ -74,7 +74,8 @@ export function Photo(props: {
               <img
                 src={url}
                 alt={name}
-                className="absolute inset-0 size-full object-contain"
+                // What is transparent was judged on white.
+                className={cn("absolute inset-0 size-full object-contain", natural && "bg-white")}
                 onLoad={({ currentTarget: { naturalWidth: width, naturalHeight: height } }) =>
                   setNatural({ width, height })
                 }
