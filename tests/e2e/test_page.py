@@ -322,6 +322,17 @@ def test_a_photo_that_is_added_opens_and_a_reload_ends_the_session(
     expect(heading(page)).to_have_text("This format cannot be read")
 
 
+def test_a_start_page_without_a_server_says_so_first(
+    open_page: Callable[..., Page], server: str
+) -> None:
+    page = open_page(viewport={"width": 360, "height": 740})
+    page.route("**/api/model", lambda route: route.abort())
+    page.goto(f"{server}/?again")
+    notice = page.get_by_role("alert").filter(has_text="The server did not answer")
+    expect(notice).to_be_visible()
+    expect(notice).to_be_in_viewport()
+
+
 def test_a_batch_can_be_stopped(page: Page, photos: dict[str, Path]) -> None:
     choose(page, *[photos["two-faces"]] * 30)
     expect(page.get_by_text("of 30 done")).to_be_visible()

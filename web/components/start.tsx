@@ -16,6 +16,14 @@ export function Start({ model, onFiles }: { model: UseQueryResult<ModelAnswer>; 
   const limits = model.data?.limits;
   return (
     <>
+      {model.error && (
+        <Notice
+          error={model.error}
+          onRetry={() => {
+            void model.refetch();
+          }}
+        />
+      )}
       <div className="mt-6 grid gap-4 sm:mt-8 lg:grid-cols-[minmax(0,1fr)_17rem]">
         <div className="registered relative flex min-h-[26rem] flex-col justify-between gap-10 bg-bench/50 p-6 sm:p-10">
           <div>
@@ -70,14 +78,6 @@ export function Start({ model, onFiles }: { model: UseQueryResult<ModelAnswer>; 
         </div>
         <Examples onFiles={onFiles} />
       </div>
-      {model.error && (
-        <Notice
-          error={model.error}
-          onRetry={() => {
-            void model.refetch();
-          }}
-        />
-      )}
       <Explained card={model.data} />
     </>
   );
