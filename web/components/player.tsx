@@ -2,6 +2,7 @@ import { type RefObject, useEffect, useState } from "react";
 import type { JobVideo, Verdict } from "@/lib/api";
 import { percent } from "@/lib/format";
 import { type Marker, type Moment, markerAt } from "@/lib/timeline";
+import { cn } from "@/lib/utils";
 import { ChooseAgain } from "./choose-again";
 
 const COLOUR: Record<Verdict, string> = {
@@ -69,11 +70,7 @@ export function Player(props: {
         ) : (
           width &&
           height && (
-            <svg
-              viewBox={`0 0 ${width} ${height}`}
-              className="pointer-events-none absolute inset-0 size-full"
-              aria-hidden="true"
-            >
+            <div className="pointer-events-none absolute inset-0" aria-hidden="true">
               {people.map((moments, person) => {
                 const marker = markerAt(moments, timeS);
                 const verdict = video.tracks[person]?.verdict ?? "not_analysed";
@@ -84,12 +81,12 @@ export function Player(props: {
                       marker={marker}
                       name={String(person + 1)}
                       colour={COLOUR[verdict]}
-                      unit={height / 100}
+                      size={{ width, height }}
                     />
                   )
                 );
               })}
-            </svg>
+            </div>
           )
         )}
       </div>
@@ -98,39 +95,37 @@ export function Player(props: {
 }
 
 /** Solid where a frame was looked at, dashed where the box only follows. */
-function Mark(props: { marker: Marker; name: string; colour: string; unit: number }) {
-  const { marker, name, colour, unit } = props;
+function Mark(props: {
+  marker: Marker;
+  name: string;
+  colour: string;
+  size: { width: number; height: number };
+}) {
+  const { marker, name, colour, size } = props;
   const [x1, y1, x2, y2] = marker.box;
   const score = marker.moment?.face.p_fake ?? null;
-  const label = score === null ? name : `${name}  ${percent(score)}`;
-  const shape = { x: x1, y: y1, width: x2 - x1, height: y2 - y1, fill: "none" };
   return (
-    <g>
-      <rect {...shape} stroke="black" strokeOpacity={0.55} strokeWidth={unit} />
-      <rect
-        {...shape}
-        stroke={colour}
-        strokeWidth={0.6 * unit}
-        strokeDasharray={marker.moment ? undefined : `${2 * unit} ${1.4 * unit}`}
-      />
-      <rect
-        x={x1}
-        y={y1 - 6 * unit}
-        width={(1.6 + 2.35 * label.length) * unit}
-        height={5.4 * unit}
-        fill={colour}
-      />
-      <text
-        x={x1 + 0.9 * unit}
-        y={y1 - 1.9 * unit}
-        fontSize={3.9 * unit}
-        fontFamily="var(--font-mono)"
-        fill="black"
-        xmlSpace="preserve"
+    <div
+      data-person={name}
+      className={cn(
+        "absolute border-2 shadow-[0_0_0_1px_rgb(0_0_0/0.55),inset_0_0_0_1px_rgb(0_0_0/0.55)]",
+        !marker.moment && "border-dashed",
+      )}
+      style={{
+        borderColor: colour,
+        left: `${(100 * x1) / size.width}%`,
+        top: `${(100 * y1) / size.height}%`,
+        width: `${(100 * (x2 - x1)) / size.width}%`,
+        height: `${(100 * (y2 - y1)) / size.height}%`,
+      }}
+    >
+      <span
+        className="reading absolute bottom-full -left-0.5 whitespace-nowrap px-1 text-[11px] text-black leading-4"
+        style={{ backgroundColor: colour }}
       >
-        {label}
-      </text>
-    </g>
+        {score === null ? name : `${name} ${percent(score)}`}
+      </span>
+    </div>
   );
 }
 
