@@ -153,8 +153,9 @@ function Covered({ video, durationS }: { video: JobVideo; durationS: number }) {
         </div>
       )}
       <p className="text-muted text-xs leading-relaxed sm:col-start-2">
-        {coverage(video)} What is hatched was not analysed. The dashed lines above are those at
-        which Unmask takes a side.
+        {coverage(video)} What is hatched was not analysed.
+        {video.tracks.length > 0 &&
+          " The dashed lines above are those at which Unmask takes a side."}
       </p>
     </div>
   );

@@ -54,21 +54,29 @@ describe("finding", () => {
 });
 
 describe("coverage", () => {
+  const FOUND = {
+    duration_s: 60,
+    analysed_share: 0.497,
+    sampled: 30,
+    decoded: 30,
+    with_face: 28,
+    scored: 27,
+    rejected: { no_face: 2, blurred: 1, face_too_small: 0 },
+  };
+
   it("says how much was looked at and what was left out", () => {
-    const found = {
-      duration_s: 60,
-      analysed_share: 0.497,
-      sampled: 30,
-      decoded: 30,
-      with_face: 28,
-      scored: 27,
-      rejected: { no_face: 2, blurred: 1, face_too_small: 0 },
-    };
-    const text = coverage({ coverage: found });
+    const text = coverage({ coverage: FOUND });
     expect(text).toContain("30 frames of 1:00.0 looked at, 27 of them scored");
     expect(text).toContain("(2 without a face, 1 too blurred)");
     expect(text).toMatch(/50.%/u);
     expect(coverage({ coverage: null })).toBe("");
+  });
+
+  it("tells of no share of the time where no frame was scored", () => {
+    const found = { ...FOUND, analysed_share: 0, scored: 0, rejected: { no_face: 30 } };
+    expect(coverage({ coverage: found })).toBe(
+      "30 frames of 1:00.0 looked at, none scored (30 without a face).",
+    );
   });
 });
 

@@ -66,7 +66,11 @@ export function coverage({ coverage: found }: Pick<JobVideo, "coverage">): strin
     .filter(([, n]) => n > 0)
     .map(([reason, n]) => `${n} ${LEFT_OUT[reason as Reason] ?? reason.replaceAll("_", " ")}`);
   const rejected = left.length > 0 ? ` (${left.join(", ")})` : "";
-  return `${count(found.sampled, "frame")} of ${clock(found.duration_s)} looked at, ${found.scored} of them scored${rejected}. The scored frames speak for ${rate(found.analysed_share)} of the time: half a second before and after each.`;
+  const share =
+    found.scored > 0
+      ? ` The scored frames speak for ${rate(found.analysed_share)} of the time: half a second before and after each.`
+      : "";
+  return `${count(found.sampled, "frame")} of ${clock(found.duration_s)} looked at, ${found.scored > 0 ? `${found.scored} of them` : "none"} scored${rejected}.${share}`;
 }
 
 /** The worst verdict of a job that has ended well, else the state it is in. */
