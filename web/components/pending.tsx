@@ -13,7 +13,7 @@ export function Pending({ file, progress }: { file: File; progress: Progress }) 
         <div className="h-full w-1/4 motion-safe:animate-sweep bg-ink" />
       </div>
       <p className="mt-4 break-words text-muted">
-        {file.name}, {bytes(file.size)}
+        <bdi>{file.name}</bdi>, {bytes(file.size)}
       </p>
       {progress.step === "running" && <Elapsed since={progress.startedAt} />}
     </section>

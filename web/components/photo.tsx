@@ -49,7 +49,7 @@ export function Photo(props: {
       <section
         aria-label="Photo"
         className={cn(
-          "flex p-8 pr-5 pb-4 sm:pl-11",
+          "flex p-8 pr-5 pb-4 pl-11",
           isFull ? "max-h-[80svh] overflow-auto print:max-h-none" : "items-center justify-center",
         )}
         tabIndex={isFull ? 0 : undefined} // what scrolls must be reachable by keyboard

@@ -77,7 +77,7 @@ function One({ clip, clips }: { clip: Clip; clips: Clips }) {
         <Sent clip={clip} />
       </div>
       <p className="mt-4 break-words text-muted">
-        {file.name}, {bytes(file.size)}
+        <bdi>{file.name}</bdi>, {bytes(file.size)}
       </p>
       <p className="mt-1 text-muted text-sm">
         Keep this page open until the video has arrived. The server deletes it as soon as it has
