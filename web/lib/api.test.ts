@@ -28,9 +28,16 @@ describe("a failure", () => {
     await expect(detectImage(photo, true)).rejects.toMatchObject({ code: "busy", retryAfterS: 7 });
   });
 
-  it("is unexpected where it is no problem document", async () => {
-    serve(() => new Response("<h1>Bad gateway</h1>", { status: 502 }));
-    await expect(getModel()).rejects.toMatchObject({ code: "unexpected", retryAfterS: null });
+  it.each([
+    [413, "too_large"],
+    [429, "busy"],
+    [502, "unreachable"],
+    [503, "busy"],
+    [504, "unreachable"],
+    [418, "unexpected"],
+  ])("of status %i without a problem document is %s", async (status, code) => {
+    serve(() => new Response("<h1>Sorry</h1>", { status }));
+    await expect(getModel()).rejects.toMatchObject({ code, retryAfterS: null });
   });
 
   it("is unexpected where a success is no JSON", async () => {

@@ -171,11 +171,20 @@ async function send(url: string, init: RequestInit): Promise<Response> {
   return response;
 }
 
+/** What stands between page and server answers with no problem document, but with these. */
+const BETWEEN: Record<number, Code> = {
+  413: "too_large",
+  429: "busy",
+  502: "unreachable",
+  503: "busy",
+  504: "unreachable",
+};
+
 async function refusal(response: Response): Promise<ApiError> {
   const retryAfterS = Number.parseInt(response.headers.get("Retry-After") ?? "", 10);
   const problem: Partial<Problem> = await response.json().catch(() => ({}));
   return new ApiError(
-    problem.code ?? "unexpected",
+    problem.code ?? BETWEEN[response.status] ?? "unexpected",
     problem.detail ?? `The server answered with status ${response.status}.`,
     Number.isNaN(retryAfterS) ? null : retryAfterS,
   );
