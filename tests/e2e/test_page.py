@@ -175,6 +175,7 @@ def test_a_photo_over_the_limit_is_never_sent(page: Page, photos: dict[str, Path
     page.on("request", lambda request: sent.append(request.method))
     choose(page, photos["too-large"])
     expect(heading(page)).to_have_text("This photo is too large")
+    expect(page.get_by_text("This server takes up to 50\u202fMB")).to_be_visible()
     assert "POST" not in sent
 
 

@@ -1,4 +1,5 @@
 import { ApiError } from "./api";
+import { bytes } from "./format";
 
 const MOST_TRIES = 5;
 
@@ -33,6 +34,10 @@ export function failed(error: unknown): { step: "failed"; code: string; detail: 
 /** How a file stands that has just come: one over `maxBytes` has failed, and is never sent. */
 export function admitted(file: File, maxBytes: number | null) {
   return maxBytes !== null && file.size > maxBytes
-    ? ({ step: "failed", code: "too_large", detail: "It was not sent." } as const)
+    ? ({
+        step: "failed",
+        code: "too_large",
+        detail: `This server takes up to ${bytes(maxBytes)}. It was not sent.`,
+      } as const)
     : ({ step: "waiting" } as const);
 }
