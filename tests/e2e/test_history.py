@@ -128,6 +128,7 @@ def test_many_photos_of_one_request_are_found_again(
 def test_one_is_deleted(history: Page, server: str) -> None:
     history.get_by_role("button", name="Delete: street.mp4").dblclick()
     expect(rows(history)).to_have_count(2)
+    expect(history.get_by_role("heading", name="History")).to_be_focused()
     assert names(server) == ["portrait.jpg", "interview.mp4"]
 
 

@@ -35,7 +35,13 @@ export function History({ limits }: { limits: Limits | undefined }) {
         >
           History
         </h1>
-        {limits?.has_list && <Jobs keepsPhotos={limits.keeps_answers} />}
+        {limits?.has_list && (
+          <Jobs
+            keepsPhotos={limits.keeps_answers}
+            // With a row its button goes, and the place of the keyboard would be lost.
+            onGone={() => document.activeElement === document.body && heading.current?.focus()}
+          />
+        )}
         {limits?.has_list === false && (
           <p className="mt-4 max-w-prose">
             {advice("store_off").title}. {advice("store_off").todo}
@@ -48,7 +54,7 @@ export function History({ limits }: { limits: Limits | undefined }) {
 
 type Filter = Outcome | "all";
 
-function Jobs({ keepsPhotos }: { keepsPhotos: boolean }) {
+function Jobs({ keepsPhotos, onGone }: { keepsPhotos: boolean; onGone: () => void }) {
   const [filter, setFilter] = useState<Filter>("all");
   const [name, setName] = useState("");
   const [failure, setFailure] = useState<string | null>(null);
@@ -148,7 +154,7 @@ function Jobs({ keepsPhotos }: { keepsPhotos: boolean }) {
       )}
       <ul aria-label="Results" className="mt-5">
         {shown.map((job) => (
-          <Row key={job.id} job={job} onEnd={() => change(() => endJob(job.id))} />
+          <Row key={job.id} job={job} onEnd={() => change(() => endJob(job.id)).then(onGone)} />
         ))}
       </ul>
       {shown.length === 0 && <p className="border-rule border-t py-4 text-muted">None of these.</p>}
