@@ -383,7 +383,7 @@ def test_the_first_load_is_light(open_page: Callable[..., Page], server: str) ->
     assert 50 < kilobytes < 250
 
 
-@pytest.mark.parametrize("width", [360, 768, 1600])
+@pytest.mark.parametrize("width", [320, 360, 768, 1600])
 def test_nothing_overflows(
     open_page: Callable[..., Page], photos: dict[str, Path], width: int
 ) -> None:

@@ -8,7 +8,7 @@ export function Header() {
         {/* A plain link: starting over is a fresh page. */}
         <a href="/" className="flex items-center gap-2.5 font-serif text-2xl">
           <Mark />
-          Unmask
+          <span className="max-[22rem]:sr-only">Unmask</span>
         </a>
         <nav
           aria-label="Site"

@@ -27,7 +27,7 @@ export function Start({ model, onFiles }: { model: UseQueryResult<ModelAnswer>; 
       <div className="mt-6 grid gap-4 sm:mt-8 lg:grid-cols-[minmax(0,1fr)_17rem]">
         <div className="registered relative flex min-h-[26rem] flex-col justify-between gap-10 bg-bench/50 p-6 sm:p-10">
           <div>
-            <h1 className="font-serif text-[2.75rem] leading-none sm:text-6xl lg:text-7xl">
+            <h1 className="font-serif text-[min(2.75rem,12vw)] leading-none sm:text-6xl lg:text-7xl">
               Was this face manipulated?
             </h1>
             <p className="mt-5 max-w-xl text-lg leading-snug">
