@@ -51,6 +51,20 @@ def test_axe_finds_nothing(
     assert findings(page) == []
 
 
+def test_what_hangs_on_a_background_is_there_in_colours_of_the_systems_own(
+    open_page: Callable[..., Page], photos: dict[str, Path]
+) -> None:
+    page = open_page(forced_colors="active")
+    background = "(element) => getComputedStyle(element).backgroundColor"
+    theme = page.get_by_role("group", name="Theme")
+    pressed, other = theme.locator("[aria-pressed=true]"), theme.locator("[aria-pressed=false]")
+    assert pressed.evaluate(background) != other.first.evaluate(background)
+    page.get_by_label("Choose photos").set_input_files(photos["one-face"])
+    zones = page.get_by_role("figure").first.locator("li > span")
+    zones.first.wait_for()
+    assert len({zone.evaluate(background) for zone in zones.all()}) == 3
+
+
 def test_axe_finds_what_is_wrong(page: Page) -> None:
     page.evaluate("document.querySelector('main').innerHTML = '<img src=\"/icon.svg\">'")
     assert any("image-alt" in finding for finding in findings(page))

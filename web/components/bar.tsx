@@ -2,7 +2,7 @@
 export function Bar(props: { label: string; value?: number; max?: number }) {
   const { label, value, max = 1 } = props;
   return (
-    <div className="relative h-1 overflow-hidden bg-rule">
+    <div className="forced-color-adjust-none relative h-1 overflow-hidden bg-rule">
       <progress className="sr-only" aria-label={label} value={value} max={max} />
       {value === undefined ? (
         <div className="h-full w-1/4 bg-ink motion-safe:animate-sweep" />

@@ -97,7 +97,10 @@ function Contributions({ face }: { face: FaceAnswer }) {
               {BRANCHES[branch] ?? branch}
             </th>
             <td className="w-2/5 py-1.5">
-              <div className="relative h-2.5 border-rule" aria-hidden="true">
+              <div
+                className="forced-color-adjust-none relative h-2.5 border-rule"
+                aria-hidden="true"
+              >
                 <div className="absolute inset-y-0 left-1/2 border-edge border-l" />
                 <div
                   className={cn(

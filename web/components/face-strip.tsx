@@ -30,7 +30,7 @@ export function FaceStrip(props: {
             key={face.box.join()}
             value={index}
             className={cn(
-              "border p-1 text-left",
+              "forced-color-adjust-none border p-1 text-left",
               index === selected ? "border-ink" : "border-transparent hover:border-edge",
             )}
           >

@@ -48,7 +48,10 @@ export function HeatControls(props: {
         <p>{note}</p>
         <p className="flex shrink-0 items-center gap-2">
           less
-          <span className="h-2 w-24" style={{ backgroundImage: ramp(heat.map) }} />
+          <span
+            className="forced-color-adjust-none h-2 w-24"
+            style={{ backgroundImage: ramp(heat.map) }}
+          />
           more
         </p>
       </div>

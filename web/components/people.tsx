@@ -129,7 +129,7 @@ function Covered({ video, durationS }: { video: JobVideo; durationS: number }) {
       <h3 className="font-medium text-sm">Analysed</h3>
       {durationS > 0 && (
         <div aria-hidden="true">
-          <div className="relative h-3 bg-ink/70">
+          <div className="forced-color-adjust-none relative h-3 bg-ink/70">
             {gaps(analysed(scored, durationS), durationS).map(({ startS, endS }) => (
               <div
                 key={startS}

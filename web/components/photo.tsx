@@ -125,7 +125,7 @@ function Frame(props: { face: FaceAnswer; index: number; size: Size; isSelected:
       value={String(index)}
       aria-label={`Face ${index + 1}: ${VERDICTS[face.verdict].title}${score}`}
       className={cn(
-        "absolute border-2 outline-offset-4 after:absolute after:-inset-2",
+        "forced-color-adjust-none absolute border-2 outline-offset-4 after:absolute after:-inset-2",
         "shadow-[0_0_0_1px_rgb(0_0_0/0.55),inset_0_0_0_1px_rgb(0_0_0/0.55)]",
         FRAME[face.verdict],
         isSelected ? "z-10 border-[3px]" : "opacity-85 hover:opacity-100",

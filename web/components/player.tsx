@@ -108,7 +108,7 @@ function Mark(props: {
     <div
       data-person={name}
       className={cn(
-        "absolute border-2 shadow-[0_0_0_1px_rgb(0_0_0/0.55),inset_0_0_0_1px_rgb(0_0_0/0.55)]",
+        "forced-color-adjust-none absolute border-2 shadow-[0_0_0_1px_rgb(0_0_0/0.55),inset_0_0_0_1px_rgb(0_0_0/0.55)]",
         !marker.moment && "border-dashed",
       )}
       style={{

@@ -18,7 +18,7 @@ export function Scale(props: {
   return (
     <figure className="text-xs">
       <figcaption className="text-muted">Probability that a face was manipulated</figcaption>
-      <div className="relative mt-9 h-3" aria-hidden="true">
+      <div className="forced-color-adjust-none relative mt-9 h-3" aria-hidden="true">
         <div className="absolute inset-0 flex">
           {thresholds ? (
             <>
@@ -83,7 +83,7 @@ function Needle(props: { p: number; isSelected: boolean; children: React.ReactNo
 function Zone({ className, children }: { className: string; children: React.ReactNode }) {
   return (
     <li className="flex items-center gap-1.5">
-      <span className={cn("size-2.5", className)} />
+      <span className={cn("forced-color-adjust-none size-2.5", className)} />
       {children}
     </li>
   );

@@ -61,7 +61,7 @@ export function Timeline(props: {
       aria-valuetext={spoken(moments[Math.max(index, 0)])}
       onKeyDown={onKeyDown}
       onPointerDown={onPointerDown}
-      className="relative h-24 cursor-pointer touch-pan-y bg-bench/60"
+      className="forced-color-adjust-none relative h-24 cursor-pointer touch-pan-y bg-bench/60"
     >
       {gaps(analysed(sound, durationS), durationS).map(({ startS, endS }) => (
         <div

@@ -54,7 +54,7 @@ export function Tray(props: {
           {nSettled} of {exhibits.length} done
         </p>
         <progress
-          className="h-1 grow appearance-none bg-rule [&::-moz-progress-bar]:bg-ink [&::-webkit-progress-bar]:bg-rule [&::-webkit-progress-value]:bg-ink"
+          className="forced-color-adjust-none h-1 grow appearance-none bg-rule [&::-moz-progress-bar]:bg-ink [&::-webkit-progress-bar]:bg-rule [&::-webkit-progress-value]:bg-ink"
           aria-label="Photos done"
           value={nSettled}
           max={exhibits.length}

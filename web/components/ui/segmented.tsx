@@ -28,7 +28,7 @@ export function Segmented<Value extends string>(props: {
           value={value}
           aria-label={icon ? label : undefined}
           title={icon ? label : undefined}
-          className="flex min-h-8 min-w-8 items-center justify-center px-2 text-muted text-sm hover:text-ink data-pressed:bg-ink data-pressed:text-paper"
+          className="flex min-h-8 min-w-8 items-center justify-center px-2 text-muted text-sm hover:text-ink data-pressed:bg-ink data-pressed:text-paper data-pressed:forced-color-adjust-none"
         >
           {icon ?? label}
         </Toggle>

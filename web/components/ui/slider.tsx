@@ -10,7 +10,7 @@ export function Slider(props: { label: string; value: number; onChange: (value: 
       thumbAlignment="edge-client-only"
     >
       <Base.Label>{props.label}</Base.Label>
-      <Base.Control className="flex h-8 cursor-pointer touch-none items-center">
+      <Base.Control className="forced-color-adjust-none flex h-8 cursor-pointer touch-none items-center">
         <Base.Track className="relative h-px w-full bg-edge">
           <Base.Indicator className="h-0.75 -translate-y-px bg-ink" />
           <Base.Thumb className="h-5 w-2.5 bg-ink has-focus-visible:outline-2 has-focus-visible:outline-focus has-focus-visible:outline-offset-2" />
