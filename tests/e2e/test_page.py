@@ -190,6 +190,20 @@ def test_a_server_that_is_gone_is_told_and_can_be_tried_again(
     expect(heading(page)).to_have_text("Not analysed")
 
 
+def test_a_file_that_is_gone_is_not_taken_for_a_server_that_is(
+    page: Page, photos: dict[str, Path], tmp_path: Path
+) -> None:
+    file = tmp_path / "moved.png"
+    file.write_bytes(photos["no-face"].read_bytes())
+    page.context.set_offline(True)
+    choose(page, file)
+    expect(heading(page)).to_have_text("The server did not answer")
+    page.context.set_offline(False)
+    file.unlink()
+    page.get_by_role("button", name="Try again").click()
+    expect(heading(page)).to_have_text("This file could not be read")
+
+
 @pytest.mark.parametrize("way", ["paste", "drop"])
 def test_photos_can_be_pasted_and_dropped(page: Page, landscape: bytes, way: str) -> None:
     page.evaluate(

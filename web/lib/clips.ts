@@ -97,7 +97,7 @@ export class Clips extends Watched<Clip> {
       const job = await insist(() => this.start(file, onSent, signal), signal, this.wait);
       return { step: "sent", jobId: job.id };
     } catch (error) {
-      return failed(error);
+      return failed(error, file);
     }
   }
 

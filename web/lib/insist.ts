@@ -26,9 +26,26 @@ export async function insist<Answer>(
 }
 
 /** How a file that failed stands: the code and the words of an `ApiError`. */
-export function failed(error: unknown): { step: "failed"; code: string; detail: string } {
+export async function failed(
+  error: unknown,
+  file: File,
+): Promise<{ step: "failed"; code: string; detail: string }> {
   const { code, message } = error as ApiError;
+  // A browser that cannot read what it is to send says no more than where nobody answers.
+  if (code === "unreachable" && !(await isReadable(file))) {
+    return { step: "failed", code: "unreadable", detail: "It is gone, or has changed since." };
+  }
   return { step: "failed", code, detail: message };
+}
+
+function isReadable(file: File): Promise<boolean> {
+  return file
+    .slice(0, 1)
+    .arrayBuffer()
+    .then(
+      () => true,
+      () => false,
+    );
 }
 
 /** How a file stands that has just come: one over `maxBytes` has failed, and is never sent. */

@@ -63,6 +63,18 @@ describe("Queue", () => {
     expect(busy).toHaveBeenCalledTimes(5);
   });
 
+  it("tells a file that cannot be read from a server that is gone", async () => {
+    const lost = photo("lost");
+    vi.spyOn(lost, "slice").mockReturnValue({
+      arrayBuffer: () => Promise.reject(new DOMException("gone", "NotReadableError")),
+    } as unknown as Blob);
+    const queue = new Queue(() => Promise.reject(new ApiError("unreachable", "Gone.")));
+    queue.add([lost, photo("whole")], null);
+    await vi.waitFor(() => expect(steps(queue)).toEqual(["failed", "failed"]));
+    const codes = queue.snapshot().map(({ progress }) => "code" in progress && progress.code);
+    expect(codes).toEqual(["unreadable", "unreachable"]);
+  });
+
   it("stops: aborts what runs, drops what waits, keeps what is done", async () => {
     const signals: AbortSignal[] = [];
     const queue = new Queue((file, signal) => {

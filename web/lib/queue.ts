@@ -77,7 +77,7 @@ export class Queue extends Watched<Exhibit> {
       const answer = await insist(() => this.detect(file, signal), signal, this.wait);
       return { step: "done", answer };
     } catch (error) {
-      return failed(error);
+      return failed(error, file);
     }
   }
 
