@@ -5,6 +5,7 @@ import json
 import math
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -44,6 +45,22 @@ def test_one_person_through_a_clip(detector: Detector, moving: bytes) -> None:
     assert told == [(n, 5) for n in range(1, 6)]
     left = [frame.faces[0].face.box.x1 for frame in report.frames]
     assert left == sorted(left)
+    assert set(report.timings_ms) >= {"media", "faces", "network"}
+
+
+def test_frames_are_judged_side_by_side_and_told_of_in_order(
+    moving: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, judge, both = Detector(threads=2), Detector._judge, threading.Barrier(2)
+
+    def together(*given: object, **options: object) -> object:
+        both.wait(60)
+        return judge(*given, **options)
+
+    monkeypatch.setattr(Detector, "_judge", together)
+    seen: list[int] = []
+    report = one.video(moving, max_frames=6, seen=lambda frame, _: seen.append(frame.index))
+    assert seen == [frame.index for frame in report.frames] == sorted(seen)
     assert set(report.timings_ms) >= {"media", "faces", "network"}
 
 

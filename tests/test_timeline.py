@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import pytest
@@ -62,8 +62,12 @@ def video(minutes: bytes) -> Iterator[Video]:
         yield video
 
 
+def each(look: Look) -> Callable[[Iterable[Frame]], Iterator[tuple[Frame, list[FaceReport]]]]:
+    return lambda frames: ((frame, look(frame)) for frame in frames)
+
+
 def watched(video: Video, look: Look, *, n: int = 30, **options: object) -> VideoReport:
-    timeline = Timeline(video, look, verdict_of=verdict_of, **options)
+    timeline = Timeline(video, each(look), verdict_of=verdict_of, **options)
     timeline.watch(video.spread(n))
     timeline.watch(timeline.closer_looks())
     return timeline.report("clip.mp4", MODEL, {})
@@ -227,7 +231,10 @@ def test_a_file_cut_short_says_so(clip: Callable[..., bytes], tmp_path: object) 
 def test_progress_ends_at_all_of_all(video: Video) -> None:
     told: list[tuple[int, int]] = []
     timeline = Timeline(
-        video, lambda _: [face(0.02)], verdict_of=verdict_of, progress=lambda *n: told.append(n)
+        video,
+        each(lambda _: [face(0.02)]),
+        verdict_of=verdict_of,
+        progress=lambda *n: told.append(n),
     )
     timeline.watch(video.spread(10))
     assert told == [(n, 10) for n in range(1, 11)]

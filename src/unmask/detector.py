@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, TypeVar
 
 import numpy as np
 
@@ -65,6 +65,9 @@ MAX_BATCH = 16
 """Faces the network scores at once: a crowd must not cost memory without bound."""
 FEW = 8
 """Pictures for which a second session, of one thread, is not worth the half second it takes."""
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 def kind_of(file: BinaryIO) -> Literal["image", "video"] | None:
@@ -151,26 +154,14 @@ class Detector:
         more than that, however many come. The ninth picture loads a second session for it.
         """
 
-        def judge(detector: Detector, source: Source) -> ImageReport:
+        def judge(given: tuple[Detector, Source]) -> ImageReport:
+            detector, source = given
             try:
                 return detector.image(source, heatmaps=heatmaps)
             except InputError as error:
                 return detector.refusal(source, error)
 
-        n_ahead = self._settings.threads or os.cpu_count() or 1
-        pool = ThreadPoolExecutor(n_ahead)
-        reports: deque[Future[ImageReport]] = deque()
-        try:
-            for number, source in enumerate(sources):
-                if number == FEW and self._single is None and self._settings.threads != 1:
-                    self._single = self._on_one_thread()
-                reports.append(pool.submit(judge, self._single or self, source))
-                if len(reports) > n_ahead:
-                    yield reports.popleft().result()
-            while reports:
-                yield reports.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+        return self._ahead(judge, self._with_session(sources))
 
     def video(
         self,
@@ -188,7 +179,8 @@ class Detector:
         Looks at `max_frames` over the whole duration, then closer where somebody is suspicious.
         With `every` it takes each `every`-th frame from the first instead, `max_frames` at most.
         `progress` is told how many frames are done, and of how many; `seen` gets each frame with
-        its faces, since the report keeps no pictures.
+        its faces, since the report keeps no pictures. Frames are looked at side by side, and told
+        of in order; the times of their stages may add up to more than passes.
 
         Raises:
             InputError: it cannot be read or decoded; `code` says why and the message what to do.
@@ -199,22 +191,29 @@ class Detector:
         clock, settings = _Clock(), self._settings
         deadline = time.monotonic() + settings.video_budget_s
 
-        def look(frame: Frame) -> list[FaceReport]:
-            with clock("faces"):
+        def judge(frame: Frame) -> tuple[Frame, list[FaceReport], _Clock]:
+            own = _Clock()
+            with own("faces"):
                 faces = self._faces.detect(frame.pixels)
             picture = Picture(frame.pixels, format="FRAME")
-            reports = self._judge(picture, faces, clock, heatmaps=heatmaps)
-            if seen is not None:
-                seen(frame, reports)
-            return reports
+            return frame, self._judge(picture, faces, own, heatmaps=heatmaps), own
 
-        with Video(
-            source,
-            max_bytes=settings.max_video_bytes,
-            max_duration_s=settings.max_video_s,
-            threads=settings.threads,
-            deadline=deadline,
-        ) as video:
+        def look(frames: Iterable[Frame]) -> Iterator[tuple[Frame, list[FaceReport]]]:
+            for frame, reports, own in self._ahead(judge, clock.each("media", frames)):
+                clock.add(own)
+                if seen is not None:
+                    seen(frame, reports)
+                yield frame, reports
+
+        with clock("media"):
+            video = Video(
+                source,
+                max_bytes=settings.max_video_bytes,
+                max_duration_s=settings.max_video_s,
+                threads=settings.threads,
+                deadline=deadline,
+            )
+        with video:
             timeline = Timeline(
                 video,
                 look,
@@ -230,7 +229,7 @@ class Detector:
                 timeline.watch(video.spread(max_frames))
                 timeline.watch(timeline.closer_looks())
         path = str(source) if isinstance(source, str | Path) else None
-        return timeline.report(path, self.identity, clock.with_rest("media"))
+        return timeline.report(path, self.identity, clock.timings_ms)
 
     def crops(self, crops: Sequence[Image]) -> list[Prediction]:
         """Score pictures that are face crops already, without looking for faces.
@@ -273,9 +272,32 @@ class Detector:
             detail=str(error),
         )
 
-    def _on_one_thread(self) -> Detector:
-        """The same again for pictures side by side, which would fight for one session's threads."""
-        return Detector.from_settings(self._settings.model_copy(update={"threads": 1}))
+    def _with_session(self, sources: Iterable[Source]) -> Iterator[tuple[Detector, Source]]:
+        """Each source with who is to judge it: where they are many, one that uses one thread.
+
+        Side by side on the threads of one session they would wait for each other, a tenth of the
+        time. The frames of a video do, for whom the memory of a second session is too much.
+        """
+        for number, source in enumerate(sources):
+            if number == FEW and self._single is None and self._settings.threads != 1:
+                one_thread = self._settings.model_copy(update={"threads": 1})
+                self._single = Detector.from_settings(one_thread)
+            yield self._single or self, source
+
+    def _ahead(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+        """`function` of each item, in order; at work on as many at once as there are threads."""
+        n_ahead = self._settings.threads or os.cpu_count() or 1
+        pool = ThreadPoolExecutor(n_ahead)
+        waiting: deque[Future[R]] = deque()
+        try:
+            for item in items:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) > n_ahead:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
     def _judge(
         self, picture: Picture, faces: Sequence[Face], clock: _Clock, *, heatmaps: bool
@@ -391,19 +413,29 @@ class _Clock:
 
     def __init__(self) -> None:
         self.timings_ms: dict[str, float] = {}
-        self._started = time.perf_counter()
-
-    def with_rest(self, stage: str) -> dict[str, float]:
-        """The timings, with what no stage took of all the time since the start for `stage`."""
-        elapsed_ms = (time.perf_counter() - self._started) * 1000
-        rest_ms = round(elapsed_ms - sum(self.timings_ms.values()), 3)
-        return {stage: rest_ms, **self.timings_ms}
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
         started = time.perf_counter()
         yield
-        elapsed_ms = (time.perf_counter() - started) * 1000
+        self._took(stage, (time.perf_counter() - started) * 1000)
+
+    def each(self, stage: str, things: Iterable[T]) -> Iterator[T]:
+        """The things, as a stage that makes them one by one."""
+        following = iter(things)
+        while True:
+            with self(stage):
+                thing = next(following, None)
+            if thing is None:
+                return
+            yield thing
+
+    def add(self, other: _Clock) -> None:
+        """Count what another clock measured."""
+        for stage, elapsed_ms in other.timings_ms.items():
+            self._took(stage, elapsed_ms)
+
+    def _took(self, stage: str, elapsed_ms: float) -> None:
         self.timings_ms[stage] = round(self.timings_ms.get(stage, 0.0) + elapsed_ms, 3)
 
 

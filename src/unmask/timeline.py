@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -93,14 +93,15 @@ def _scaled(report: FaceReport, x: float, y: float) -> FaceReport:
 class Timeline:
     """Watches a video and answers for the whole.
 
-    `look` finds and judges the faces of a frame; `verdict_of` and `calibration` are those of
-    `temporal.judge`; no frame is decoded after `deadline`, a time of `time.monotonic`.
+    `look` finds and judges the faces of frames, and gives them back in the same order; `verdict_of`
+    and `calibration` are those of `temporal.judge`; no frame is decoded after `deadline`, a time of
+    `time.monotonic`.
     """
 
     def __init__(
         self,
         video: Video,
-        look: Callable[[Frame], Sequence[FaceReport]],
+        look: Callable[[Iterable[Frame]], Iterable[tuple[Frame, Sequence[FaceReport]]]],
         *,
         verdict_of: Callable[[float], tuple[Verdict, Reason | None]],
         calibration: Mapping[str, float] | None = None,
@@ -127,10 +128,9 @@ class Timeline:
         """
         wanted = {int(index) for index in indices} - self._moments.keys()
         seen: set[int] = set()
-        for frame in self._video.frames(wanted, deadline=self._deadline):
-            if frame.index not in self._moments:
-                self._moments[frame.index] = _moment(frame, self._look(frame), self._video.info)
-                seen.add(frame.index)
+        for frame, faces in self._look(self._new_frames(wanted)):
+            self._moments[frame.index] = _moment(frame, faces, self._video.info)
+            seen.add(frame.index)
             if self._progress is not None:
                 self._progress(len(self._moments), len(self._moments) + len(wanted) - len(seen))
         is_late = time.monotonic() > self._deadline
@@ -146,6 +146,14 @@ class Timeline:
         for index in missing:
             time_s = float(self._video.times_s[index])
             self._moments[index] = _Moment(time_s, (), (), reason)
+
+    def _new_frames(self, wanted: set[int]) -> Iterator[Frame]:
+        """Those that can be decoded; one that stands in for others, or was there before, once."""
+        passed = set(self._moments)
+        for frame in self._video.frames(wanted, deadline=self._deadline):
+            if frame.index not in passed:
+                passed.add(frame.index)
+                yield frame
 
     def closer_looks(self) -> list[int]:
         """Frames worth a second look: round the most suspicious moments of who is not found fake.
