@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from unmask.errors import UndecodableError
+from unmask.temporal import frame_scores
 from unmask.timeline import Timeline
 from unmask.types import (
     Box,
@@ -34,13 +35,13 @@ def verdict_of(p_fake: float) -> tuple[Verdict, Reason | None]:
     return (Verdict.LIKELY_REAL, None) if p_fake <= 0.2 else (Verdict.INCONCLUSIVE, None)
 
 
-def face(p_fake: float | None, *, x: float = 20) -> FaceReport:
+def face(p_fake: float | None, *, x: float = 20, score: float = 0.99) -> FaceReport:
     verdict, reason = (
         (Verdict.NOT_ANALYSED, Reason.FACE_TOO_SMALL) if p_fake is None else verdict_of(p_fake)
     )
     landmarks = np.array([[x + 10, 20], [x + 30, 20], [x + 20, 30], [x + 12, 40], [x + 28, 40]])
     return FaceReport(
-        Face(Box(x, 5, x + 40, 45), landmarks.astype(np.float32), 0.99),
+        Face(Box(x, 5, x + 40, 45), landmarks.astype(np.float32), score),
         verdict,
         reason,
         None if p_fake is None else Prediction(0.0, p_fake),
@@ -168,6 +169,32 @@ def test_a_person_who_is_too_small_beside_one_who_is_not(video: Video) -> None:
     report = watched(video, lambda _: [face(0.02, x=20), face(None, x=110)])
     assert report.verdict is Verdict.LIKELY_REAL
     assert report.reason is Reason.SOME_FACES_NOT_ANALYSED
+
+
+def test_what_was_taken_for_a_pattern_is_nothing_that_was_analysed(video: Video) -> None:
+    report = watched(video, lambda _: [face(0.99, score=0.8)])
+    assert (report.verdict, report.reason) == (Verdict.NOT_ANALYSED, Reason.DOUBTFUL_FACE)
+    assert report.coverage is not None
+    assert report.coverage.with_face == report.coverage.rejected["doubtful_face"] == 30
+    assert (report.coverage.scored, report.coverage.analysed_share) == (0, 0)
+    assert list(frame_scores(report)) == []
+
+
+def test_a_pattern_beside_a_person_neither_adds_to_the_coverage_nor_speaks_for_a_frame(
+    video: Video,
+) -> None:
+    def look(frame: Frame) -> list[FaceReport]:
+        pattern = face(0.6, x=110, score=0.8)
+        return [[pattern], [pattern, face(None)], [pattern, face(0.02)]][frame.index % 3]
+
+    report = watched(video, look, n=50)
+    reasons = [Reason.DOUBTFUL_FACE, Reason.FACE_TOO_SMALL, None]
+    assert all(frame.reason is reasons[frame.index % 3] for frame in report.frames)
+    scored = [frame.index for frame in report.frames if frame.index % 3 == 2]
+    assert scored
+    assert list(frame_scores(report)) == [(index, 0.02) for index in scored]
+    assert report.coverage is not None
+    assert report.coverage.scored == len(scored)
 
 
 def test_the_counts_add_up(video: Video) -> None:

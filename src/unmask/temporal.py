@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from typing import Literal
@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from unmask.types import (
     FaceReport,
-    FrameReport,
     Interval,
     Label,
     Reason,
     TrackReport,
     Verdict,
+    VideoReport,
 )
 
 __all__ = [
@@ -197,11 +197,15 @@ def judge(
     )
 
 
-def frame_scores(frames: Iterable[FrameReport]) -> Iterator[tuple[int, float]]:
-    """Index and `p_fake` of each frame with a sound face: that of the one most likely fake."""
-    for frame in frames:
+def frame_scores(report: VideoReport) -> Iterator[tuple[int, float]]:
+    """Index and `p_fake` of each frame that was scored: that of its sound face most likely fake."""
+    for frame in report.frames:
         scores = [
-            face.prediction.p_fake for face in frame.faces if face.prediction and is_sound(face)
+            face.prediction.p_fake
+            for track, face in zip(frame.tracks, frame.faces, strict=True)
+            if face.prediction
+            and is_sound(face)
+            and report.tracks[track].reason is not Reason.DOUBTFUL_FACE
         ]
         if scores:
             yield frame.index, max(scores)

@@ -51,7 +51,7 @@ UNSEEN = (Reason.UNDECODABLE, Reason.TIMED_OUT)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Moment:
-    """A sampled frame: its faces and what each looks like, or why there is nothing to see."""
+    """A sampled frame: its faces and what each looks like, or why it could not be looked at."""
 
     time_s: float
     faces: tuple[FaceReport, ...]
@@ -64,14 +64,9 @@ def _moment(frame: Frame, faces: Sequence[FaceReport], video: VideoInfo) -> _Mom
         describe(align(frame.pixels, face.face, size=APPEARANCE_PX, margin=APPEARANCE_MARGIN))
         for face in faces
     )
-    reason: Reason | None = None
-    if not faces:
-        reason = Reason.NO_FACE
-    elif not any(is_sound(face) for face in faces):
-        reason = max(faces, key=lambda face: face.face.box.side).reason
     height, width = frame.pixels.shape[:2]
     x, y = video.width / width, video.height / height
-    return _Moment(frame.time_s, tuple(_scaled(face, x, y) for face in faces), descriptors, reason)
+    return _Moment(frame.time_s, tuple(_scaled(face, x, y) for face in faces), descriptors, None)
 
 
 def _scaled(report: FaceReport, x: float, y: float) -> FaceReport:
@@ -192,16 +187,11 @@ class Timeline:
         moments, people = self._people()
         tracks = tuple(self._judge(moments, person) for person in people)
         number_of = {sighting: n for n, person in enumerate(people) for sighting in person}
-        frames = tuple(
-            FrameReport(
-                index=index,
-                time_s=moment.time_s,
-                faces=moment.faces,
-                tracks=tuple(number_of[position, face] for face in range(len(moment.faces))),
-                reason=moment.reason,
-            )
-            for position, (index, moment) in enumerate(moments)
-        )
+        frames = []
+        for position, (index, moment) in enumerate(moments):
+            numbers = tuple(number_of[position, face] for face in range(len(moment.faces)))
+            reason = moment.reason or _unscored(moment.faces, [tracks[n] for n in numbers])
+            frames.append(FrameReport(index, moment.time_s, moment.faces, numbers, reason))
         decider = headline(tracks)
         info = self._video.info
         return VideoReport(
@@ -210,7 +200,7 @@ class Timeline:
             verdict=Verdict.NOT_ANALYSED if decider is None else tracks[decider].verdict,
             reason=_reason(tracks, frames, decider),
             tracks=tracks,
-            frames=frames,
+            frames=tuple(frames),
             headline_track=decider,
             coverage=_coverage(frames, info.duration_s),
             width=info.width,
@@ -248,7 +238,7 @@ class Timeline:
             [moments[m][1].time_s for m, _ in person],
             missed_s=[one.time_s for m, (_, one) in enumerate(moments) if m not in seen],
             weights=[weights[m] for m, _ in person],
-            n_sampled=sum(moment.reason not in UNSEEN for _, moment in moments),
+            n_sampled=sum(moment.reason is None for _, moment in moments),
             verdict_of=self._verdict_of,
             calibration=self._calibration,
             method=self._method,
@@ -313,6 +303,24 @@ def _reason(
         return tracks[0].reason
     seen = [frame.reason for frame in frames if frame.reason not in UNSEEN]
     return seen[0] if seen else frames[0].reason
+
+
+def _unscored(faces: Sequence[FaceReport], tracks: Sequence[TrackReport]) -> Reason | None:
+    """Why a frame with these faces, each of its track, was not scored; None where it was.
+
+    What was taken for a pattern is nobody who was analysed, whatever its score.
+    """
+    if not faces:
+        return Reason.NO_FACE
+    believed = [
+        face
+        for face, track in zip(faces, tracks, strict=True)
+        if track.reason is not Reason.DOUBTFUL_FACE
+    ]
+    if any(map(is_sound, believed)):
+        return None
+    largest = max(believed, key=lambda face: face.face.box.side, default=None)
+    return largest.reason if largest else Reason.DOUBTFUL_FACE
 
 
 def _coverage(frames: Sequence[FrameReport], duration_s: float) -> Coverage:

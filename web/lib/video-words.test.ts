@@ -61,13 +61,15 @@ describe("coverage", () => {
     decoded: 30,
     with_face: 28,
     scored: 27,
-    rejected: { no_face: 2, blurred: 1, face_too_small: 0 },
+    rejected: { no_face: 1, doubtful_face: 1, blurred: 1, face_too_small: 0 },
   };
 
   it("says how much was looked at and what was left out", () => {
     const text = coverage({ coverage: FOUND });
     expect(text).toContain("30 frames of 1:00.0 looked at, 27 of them scored");
-    expect(text).toContain("(2 without a face, 1 too blurred)");
+    expect(text).toContain(
+      "(1 without a face, 1 with nothing that is surely a face, 1 too blurred)",
+    );
     expect(text).toMatch(/50.%/u);
     expect(coverage({ coverage: null })).toBe("");
   });

@@ -11,6 +11,7 @@ const LEFT_OUT: Partial<Record<Reason, string>> = {
   blurred: "too blurred",
   extreme_pose: "with a face turned too far",
   truncated: "with a face cut off",
+  doubtful_face: "with nothing that is surely a face",
   undecodable: "damaged",
   timed_out: "left when the time ran out",
 };

@@ -63,7 +63,7 @@ class Outcome:
         """
         frames = None
         if isinstance(report, VideoReport):
-            frames = tuple(p_fake for _, p_fake in frame_scores(report.frames))
+            frames = tuple(p_fake for _, p_fake in frame_scores(report))
         if report.p_fake is None:
             return cls(None, report.reason or Verdict.NOT_ANALYSED, report.verdict, frames)
         return cls(report.p_fake, verdict=report.verdict, frames=frames)

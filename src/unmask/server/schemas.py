@@ -507,7 +507,7 @@ def video_answer(report: VideoReport, *, processing_time_s: float = 0.0) -> dict
         for face, of in zip(frame["faces"], seen.faces, strict=True):
             face["heatmap"] = None if of.heatmap is None else _heatmap_answer(of.heatmap)
     p_fake = report.p_fake
-    predictions = [_frame_prediction(*scored) for scored in frame_scores(report.frames)]
+    predictions = [_frame_prediction(*scored) for scored in frame_scores(report)]
     specified = {
         "prediction": answer["label"],
         "confidence": None if p_fake is None else max(_percent(p_fake).values()),
