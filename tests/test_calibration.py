@@ -182,6 +182,33 @@ def test_constants_that_do_not_rise_are_refused(calibration: dict[str, object]) 
         check_calibration(calibration)
 
 
+@pytest.mark.parametrize(
+    "video",
+    [
+        {"scale": math.nan},
+        {"bias": math.nan},
+        {"scale": math.inf, "bias": 0},
+        {"scale": "steep"},
+        {"bias": "1"},
+        {"scale": 0},
+        {"scale": -0.5, "bias": 0},
+        {"scale": 1, "bias": [0]},
+        [1, 0],
+        "steep",
+    ],
+    ids=str,
+)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_constants_of_a_video_that_do_not_rise_are_refused(video: object) -> None:
+    with pytest.raises(ModelError, match="calibration"):
+        check_calibration({"method": "temperature", "temperature": 1.0, "video": video})
+
+
+@pytest.mark.parametrize("video", [None, {}, {"scale": 0.5, "bias": -1.0}, {"bias": 2}])
+def test_constants_of_a_video_need_not_be_there(video: object) -> None:
+    check_calibration({"method": "temperature", "temperature": 1.0, "video": video})
+
+
 @pytest.mark.parametrize("fit", [fit_temperature, fit_platt, fit_isotonic, fit_calibration])
 def test_every_fit_passes_the_check(fit: object) -> None:
     check_calibration(fit(*drawn(500)))  # type: ignore[operator]

@@ -433,10 +433,14 @@ def test_a_model_that_scores_its_golden_sample_otherwise_does_not_start(
     [
         ({"spectrum_id": "radial-dct-0"}, "export it anew"),
         ({"calibration": {"method": "temperature"}}, "calibration"),
+        (
+            {"calibration": {"method": "platt", "a": 1, "b": 0, "video": {"scale": math.nan}}},
+            "calibration does not rise",
+        ),
         ({"classes": ["fake", "real"]}, "classes"),
         ({"golden": [{"png": "", "logit": math.nan}]}, "golden sample"),
     ],
-    ids=["spectrum", "calibration", "classes", "golden"],
+    ids=["spectrum", "calibration", "video", "classes", "golden"],
 )
 def test_a_model_whose_card_does_not_fit_does_not_start(
     change: dict[str, Any], message: str, with_card: WithCard, card: dict[str, Any]

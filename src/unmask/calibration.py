@@ -57,15 +57,19 @@ def calibrate(logits: Scores | float, calibration: Mapping[str, Any]) -> NDArray
 def check_calibration(calibration: Mapping[str, Any]) -> None:
     """Refuse constants that do not turn rising logits into rising probabilities.
 
+    Those of `video`, the `scale` and `bias` of the logit of a whole track, need not be there.
+
     Raises:
         ModelError: an unknown method, a missing or unusable constant, or a falling curve.
     """
     try:
         p = calibrate(np.linspace(-30, 30, 601), calibration)
-    except (KeyError, TypeError, ValueError) as error:
+        video = calibration.get("video") or {}
+        rises = 0 < video.get("scale", 1.0) < math.inf and math.isfinite(video.get("bias", 0.0))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         message = f"The model card's calibration lacks or cannot use {error}"
         raise ModelError(f"{message}: {dict(calibration)}.") from error
-    if not (np.diff(p) >= 0).all() or not 0 <= p[0] < p[-1] <= 1:
+    if not rises or not (np.diff(p) >= 0).all() or not 0 <= p[0] < p[-1] <= 1:
         message = "The model card's calibration does not rise from 0 towards 1"
         raise ModelError(f"{message}: {dict(calibration)}.")
 
