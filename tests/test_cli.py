@@ -134,11 +134,11 @@ def too_many_bytes(path: Path) -> None:
     os.truncate(path, 50 * 1024 * 1024 + 1)
 
 
-def too_many_pixels(path: Path) -> None:
-    """A PNG that claims 20,000 x 20,000 pixels in a few bytes."""
+def too_many_pixels(path: Path, side: int = 20_000) -> None:
+    """A PNG that claims `side` x `side` pixels in a few bytes."""
     PIL.Image.new("RGB", (1, 1)).save(path, "PNG")
     data = bytearray(path.read_bytes())
-    data[16:24] = struct.pack(">II", 20_000, 20_000)
+    data[16:24] = struct.pack(">II", side, side)
     data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
     path.write_bytes(data)
 
@@ -193,6 +193,14 @@ def test_a_bad_input_has_its_reason_and_the_next_is_still_judged(
     assert bad["faces"] == []
     assert len(bad["detail"]) > 20
     assert good["p_fake"] is not None
+
+
+def test_of_a_picture_over_our_limit_pillow_says_nothing_besides(tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    too_many_pixels(path, 10_000)  # from 9,500 on Pillow warns
+    result = program("detect", path)
+    assert (result.status, result.err) == (3, "")
+    assert "At most 40,000,000 pixels are read, the picture has 10000 x 10000" in result.out
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read all")

@@ -522,10 +522,23 @@ def test_an_animation_of_many_frames_costs_one() -> None:
     assert read(data, max_pixels=500 * 500).pixels.shape == (500, 500, 3)
 
 
-@pytest.mark.filterwarnings("ignore")
-def test_pillows_own_limit_is_a_limit_too() -> None:
-    with pytest.raises(TooLargeError):
-        read(BOMBS["png"], max_pixels=10**12)
+@pytest.mark.parametrize("name", ["PNG", "WEBP", "GIF", "TIFF"])
+@pytest.mark.filterwarnings("error")
+def test_a_limit_above_pillows_own_is_the_only_one(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = encoded(quarters(), name)
+    for pillows in (64 * 48 // 3, 64 * 48 - 1):  # of which twice is an error, and once a warning
+        monkeypatch.setattr("PIL.Image.MAX_IMAGE_PIXELS", pillows)
+        assert read(data, max_pixels=64 * 48).pixels.shape == (48, 64, 3)
+
+
+def test_pillows_limit_stays_where_ours_is_lower(monkeypatch: pytest.MonkeyPatch) -> None:
+    for pillows in (64 * 48, None):
+        monkeypatch.setattr("PIL.Image.MAX_IMAGE_PIXELS", pillows)
+        with pytest.raises(TooLargeError, match=r"At most 100 pixels are read, .* 64 x 48"):
+            read(encoded(quarters()), max_pixels=100)
+        assert pillows == PIL.Image.MAX_IMAGE_PIXELS
 
 
 # --- nothing else ever comes out ---

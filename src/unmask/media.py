@@ -121,6 +121,10 @@ def read(
         )
     if name == "HEIF":
         _register_heif()
+    # Pillow has a limit of its own, which some decoders ask before ours can be. It is that of the
+    # whole process, so it is raised where ours is higher, and never lowered.
+    if PIL.Image.MAX_IMAGE_PIXELS is not None:
+        PIL.Image.MAX_IMAGE_PIXELS = max(PIL.Image.MAX_IMAGE_PIXELS, max_pixels)
     try:
         image = PIL.Image.open(io.BytesIO(data), formats=(name,))
         _check_size(image.width, image.height, max_pixels)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import sys
+import warnings
 from collections.abc import Callable, Mapping
 
 import typer
@@ -50,6 +51,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a file's name may be in no encoding at all
             stream.reconfigure(errors="backslashreplace")
+    # Pillow's, of a picture that is refused by our limit and has its own line.
+    warnings.filterwarnings("ignore", r"Image size \(.* could be decompression bomb")
     try:
         app()
     except (ConfigurationError, DataError) as error:
