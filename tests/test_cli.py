@@ -22,7 +22,6 @@ from typer.testing import CliRunner
 
 from unmask import cli
 from unmask.calibration import calibrate
-from unmask.cli.printing import percent
 from unmask.detector import Detector
 from unmask.types import Reason
 
@@ -523,18 +522,6 @@ def test_a_name_in_no_encoding_does_not_stop_the_rest(tmp_path: Path) -> None:
         result = program("detect", *options, path, tmp_path / "missing.jpg")
         assert (result.status, result.err) == (3, "")
         assert len(result.out.splitlines()) == 2
-
-
-@pytest.mark.parametrize(
-    ("p_fake", "shown"),
-    [(0.0, "0.1%"), (1.0, "99.9%"), (0.99999, "99.9%"), (0.5, "50.0%"), (0.123, "12.3%")],
-)
-def test_f13_no_probability_is_shown_as_certain(p_fake: float, shown: str) -> None:
-    assert percent(p_fake).strip() == shown
-
-
-def test_f13_what_was_not_scored_shows_no_figure() -> None:
-    assert not any(character.isdigit() for character in percent(None))
 
 
 # --- info ---

@@ -24,6 +24,7 @@ from unmask.types import (
     Quality,
     Reason,
     Verdict,
+    percent,
 )
 
 places = st.integers(-50, 50)
@@ -54,6 +55,14 @@ def test_iou_of_boxes_that_touch_or_are_empty() -> None:
 def test_box_measures() -> None:
     box = Box(10, 20, 40, 80)
     assert (box.width, box.height, box.side, box.centre) == (30, 60, 60, (25, 50))
+
+
+@pytest.mark.parametrize(
+    ("p_fake", "shown"),
+    [(0.0, "0.1%"), (1.0, "99.9%"), (0.99999, "99.9%"), (0.5, "50.0%"), (0.123, "12.3%")],
+)
+def test_f13_no_probability_is_shown_as_certain(p_fake: float, shown: str) -> None:
+    assert percent(p_fake) == shown
 
 
 @given(st.floats(0, 1))

@@ -17,7 +17,7 @@ import PIL.ImageDraw
 import PIL.ImageFont
 from av.video.stream import VideoStream
 
-from unmask.types import Box, Frame, Image, Verdict, VideoReport
+from unmask.types import Box, Frame, Image, Verdict, VideoReport, percent
 from unmask.video import Video, VideoInfo
 
 __all__ = ["contact_sheet", "render"]
@@ -110,7 +110,7 @@ def contact_sheet(
         x, y = place % COLUMNS * TILE_PX, place // COLUMNS * (TILE_PX + BAR_PX)
         time_s, picture = pictures[index]
         sheet.paste(_tile(picture, box), (x, y))
-        text = f"person {track}  {time_s:.1f} s  {_percent(p_fake)}"
+        text = f"person {track}  {time_s:.1f} s  {percent(p_fake)}"
         draw.text((x + 4, y + TILE_PX + 4), text, fill="black", font=_font())
     return np.asarray(sheet)
 
@@ -120,11 +120,6 @@ def _judged(source: str | Path | bytes | BinaryIO) -> Video:
     return Video(source, max_bytes=sys.maxsize, max_duration_s=math.inf)
 
 
-def _percent(p_fake: float) -> str:
-    """Never 0 or 100, which no measurement can claim."""
-    return f"{min(max(p_fake, 0.001), 0.999):.1%}"
-
-
 class _Person:
     """Where a person is at any time, and what is written beside."""
 
@@ -132,7 +127,7 @@ class _Person:
         track = report.tracks[number]
         self.colour = COLOURS[track.verdict]
         verdict = track.verdict.value.replace("_", " ")
-        chance = "" if track.p_fake is None else f" {_percent(track.p_fake)}"
+        chance = "" if track.p_fake is None else f" {percent(track.p_fake)}"
         self.label = f"{number}: {verdict}{chance}"
         seen = [
             (frame.time_s, frame.faces[frame.tracks.index(number)].face.box)

@@ -42,6 +42,7 @@ __all__ = [
     "Verdict",
     "VideoReport",
     "label_of",
+    "percent",
 ]
 
 Image = NDArray[np.uint8]
@@ -59,6 +60,11 @@ Precision = Literal["fp32", "int8"]
 def label_of(p_fake: float) -> Label:
     """FAKE above one half: a tie accuses nobody."""
     return "FAKE" if p_fake > 0.5 else "REAL"
+
+
+def percent(p_fake: float) -> str:
+    """A probability as people read it: never 0 or 100, which no measurement can claim."""
+    return f"{min(max(p_fake, 0.001), 0.999):.1%}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

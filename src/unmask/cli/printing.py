@@ -9,7 +9,7 @@ from unmask.cli.terminal import out, printable
 if TYPE_CHECKING:
     from unmask.types import ImageReport, VideoReport
 
-__all__ = ["percent", "print_report"]
+__all__ = ["print_report"]
 
 COLOURS = {
     "likely_fake": "bold red",
@@ -24,7 +24,7 @@ def print_report(report: ImageReport | VideoReport) -> None:
     from unmask.types import VideoReport
 
     colour = COLOURS[report.verdict]
-    out.print(f"[{colour}]{report.verdict:<12}[/]  {percent(report.p_fake)}  ", end="")
+    out.print(f"[{colour}]{report.verdict:<12}[/]  {_percent(report.p_fake)}  ", end="")
     out.print(printable(str(report.path)), markup=False, end="")
     out.print(f"  ({printable(_why(report))})" if _why(report) else "", markup=False)
     if isinstance(report, VideoReport):
@@ -32,7 +32,7 @@ def print_report(report: ImageReport | VideoReport) -> None:
     elif len(report.faces) > 1:
         for i, face in enumerate(report.faces):
             box = face.face.box
-            score = percent(face.prediction.p_fake if face.prediction else None)
+            score = _percent(face.prediction.p_fake if face.prediction else None)
             place = f"{box.width:.0f}x{box.height:.0f} px at {box.x1:.0f},{box.y1:.0f}"
             reason = f"  ({face.reason})" if face.reason else ""
             colour = COLOURS[face.verdict]
@@ -45,19 +45,21 @@ def _print_people(report: VideoReport) -> None:
         when = f"{track.start_s:.1f} to {track.end_s:.1f} s, {track.n_scored} frames"
         share = "" if track.vote_share is None else f", {track.vote_share:.0%} of the votes FAKE"
         reason = f"  ({track.reason})" if track.reason else ""
-        line = f"[{colour}]{track.verdict:<12}[/]  {percent(track.p_fake)}  {when}{share}{reason}"
+        line = f"[{colour}]{track.verdict:<12}[/]  {_percent(track.p_fake)}  {when}{share}{reason}"
         out.print(f"    person {number}: {line}")
         for interval in track.intervals:
             span = f"{interval.start_s:.1f} to {interval.end_s:.1f} s"
-            out.print(f"        suspicious: {span}  {percent(interval.p_fake)}")
+            out.print(f"        suspicious: {span}  {_percent(interval.p_fake)}")
     if report.coverage is not None:
         seen = f"{report.coverage.scored} of {report.coverage.sampled} frames scored"
         out.print(f"    {seen}, {report.coverage.analysed_share:.0%} of the length analysed")
 
 
-def percent(p_fake: float | None) -> str:
-    """A probability as percent; never 0 or 100, which no measurement can claim."""
-    return "   —  " if p_fake is None else f"{min(max(p_fake, 0.001), 0.999):6.1%}"
+def _percent(p_fake: float | None) -> str:
+    """A probability, or that there is none, in a column."""
+    from unmask.types import percent
+
+    return "   —  " if p_fake is None else f"{percent(p_fake):>6}"
 
 
 def _why(report: ImageReport | VideoReport) -> str:
