@@ -101,9 +101,17 @@ def test_several_faces_are_a_line_each(run: Run, tmp_path: Path) -> None:
     PIL.Image.fromarray(np.hstack([photo, photo])).save(path)
     lines = run("detect", path).out.splitlines()
     assert len(lines) == 3
-    assert "face 0:" in lines[1]
-    assert "face 1:" in lines[2]
+    assert "face 1:" in lines[1]
+    assert "face 2:" in lines[2]
     assert "px at" in lines[1]
+
+
+def test_people_are_counted_from_1_as_on_the_page(
+    run: Run, clip: Callable[..., bytes], tmp_path: Path
+) -> None:
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(clip([np.asarray(PIL.Image.open(ASTRONAUT).convert("RGB"))] * 2))
+    assert run("detect", path).out.splitlines()[1].startswith("    person 1: ")
 
 
 def test_json_is_an_object_a_line_in_the_order_given(run: Run, sky: Path, tmp_path: Path) -> None:

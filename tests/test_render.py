@@ -187,7 +187,7 @@ def test_no_score_is_drawn_as_certain(
     )
     render(data, certain, f"{tmp_path}/out.mp4")
     contact_sheet(data, certain)
-    assert {"0: likely fake 99.8%", "person 0  0.0 s  0.1%"} <= set(written)
+    assert {"1: likely fake 99.8%", "person 1  0.0 s  0.1%"} <= set(written)
     assert not {text for text in written if text.endswith((" 0%", "100%"))}
 
 

@@ -1,4 +1,7 @@
-"""A judged video -> pictures for people: the video with its verdicts drawn in, or one sheet."""
+"""A judged video -> pictures for people: the video with its verdicts drawn in, or one sheet.
+
+People are counted from 1, as on the page; the indices of a report are from 0.
+"""
 
 from __future__ import annotations
 
@@ -110,7 +113,7 @@ def contact_sheet(
         x, y = place % COLUMNS * TILE_PX, place // COLUMNS * (TILE_PX + BAR_PX)
         time_s, picture = pictures[index]
         sheet.paste(_tile(picture, box), (x, y))
-        text = f"person {track}  {time_s:.1f} s  {percent(p_fake)}"
+        text = f"person {track + 1}  {time_s:.1f} s  {percent(p_fake)}"
         draw.text((x + 4, y + TILE_PX + 4), text, fill="black", font=_font())
     return np.asarray(sheet)
 
@@ -128,7 +131,7 @@ class _Person:
         self.colour = COLOURS[track.verdict]
         verdict = track.verdict.value.replace("_", " ")
         chance = "" if track.p_fake is None else f" {percent(track.p_fake)}"
-        self.label = f"{number}: {verdict}{chance}"
+        self.label = f"{number + 1}: {verdict}{chance}"
         seen = [
             (frame.time_s, frame.faces[frame.tracks.index(number)].face.box)
             for frame in report.frames

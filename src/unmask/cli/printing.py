@@ -20,7 +20,10 @@ COLOURS = {
 
 
 def print_report(report: ImageReport | VideoReport) -> None:
-    """One line a file, and a line for each face or person where there are several."""
+    """One line a file, and a line for each face or person where there are several.
+
+    People count from 1, here as on the page; the indices of the JSON are those of its lists.
+    """
     from unmask.types import VideoReport
 
     colour = COLOURS[report.verdict]
@@ -30,17 +33,17 @@ def print_report(report: ImageReport | VideoReport) -> None:
     if isinstance(report, VideoReport):
         _print_people(report)
     elif len(report.faces) > 1:
-        for i, face in enumerate(report.faces):
+        for n, face in enumerate(report.faces, 1):
             box = face.face.box
             score = _percent(face.prediction.p_fake if face.prediction else None)
             place = f"{box.width:.0f}x{box.height:.0f} px at {box.x1:.0f},{box.y1:.0f}"
             reason = f"  ({face.reason})" if face.reason else ""
             colour = COLOURS[face.verdict]
-            out.print(f"    face {i}: [{colour}]{face.verdict:<12}[/]  {score}  {place}{reason}")
+            out.print(f"    face {n}: [{colour}]{face.verdict:<12}[/]  {score}  {place}{reason}")
 
 
 def _print_people(report: VideoReport) -> None:
-    for number, track in enumerate(report.tracks):
+    for number, track in enumerate(report.tracks, 1):
         colour = COLOURS[track.verdict]
         when = f"{track.start_s:.1f} to {track.end_s:.1f} s, {track.n_scored} frames"
         share = "" if track.vote_share is None else f", {track.vote_share:.0%} of the votes FAKE"
