@@ -58,7 +58,7 @@ HEAVY = ("flask", "torch", "onnx", "onnxruntime", "matplotlib", "tensorflow", "s
         ("import unmask.types, unmask.errors, unmask.settings", (*HEAVY, "PIL", "av", "typer")),
         ("import unmask.evaluation", ("flask", "torch", "onnxruntime", "typer", "matplotlib")),
         ("import unmask.cli", HEAVY),
-        ("import unmask", (*HEAVY, "PIL", "av", "typer")),
+        ("import unmask", (*HEAVY, "numpy", "PIL", "av", "typer")),
         ("from unmask import Detector", ("flask", "torch", "typer", "onnx", "scipy", "cv2")),
         ("import unmask.server", ("torch", "typer", "onnx", "matplotlib", "scipy", "cv2")),
     ],

@@ -11,7 +11,7 @@ import struct
 import subprocess
 import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -59,10 +59,12 @@ def run(
     return run
 
 
-def program(*arguments: object, **environment: str) -> Result:
+def program(
+    *arguments: object, started: Sequence[str] = ("-m", "unmask"), **environment: str
+) -> Result:
     """The program in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-c", "from unmask.cli import main; main()", *map(str, arguments)],
+        [sys.executable, *started, *map(str, arguments)],
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -597,6 +599,43 @@ def test_a_setting_that_does_not_fit_is_status_2_and_named() -> None:
     assert (result.status, result.out) == (2, "")
     assert result.err.startswith("unmask: UNMASK_THREADS")
     assert "Traceback" not in result.err
+
+
+INTERRUPTED = """
+import signal, sys
+from unmask.__main__ import main
+
+class Interrupter:
+    def find_spec(self, name, *_):
+        if name != module:
+            return
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt as error:
+            raise ImportError("initialization failed") if is_turned else error
+
+module, is_turned, is_ignored = sys.argv.pop(1), bool(sys.argv.pop(1)), bool(sys.argv.pop(1))
+if is_ignored:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+sys.meta_path.insert(0, Interrupter())
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "is_turned"),
+    [("typer", ""), ("numpy", ""), ("onnxruntime", ""), ("onnxruntime", "into an ImportError")],
+)
+def test_ctrl_c_while_the_program_loads_is_status_130_and_quiet(
+    module: str, is_turned: str
+) -> None:
+    result = program(module, is_turned, "", "detect", ASTRONAUT, started=("-c", INTERRUPTED))
+    assert result == (130, "", "")
+
+
+def test_ctrl_c_that_is_to_be_ignored_is_ignored() -> None:
+    result = program("numpy", "", "ignored", "detect", ASTRONAUT, started=("-c", INTERRUPTED))
+    assert (result.status, result.err) == (0, "")
 
 
 def test_help_names_every_command_and_its_statuses() -> None:

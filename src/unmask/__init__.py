@@ -8,13 +8,14 @@ could not judge.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from unmask.errors import InputError, ModelError, UnmaskError
-from unmask.types import FaceReport, ImageReport, Prediction, Reason, Verdict
 
 if TYPE_CHECKING:
     from unmask.detector import Detector
+    from unmask.types import FaceReport, ImageReport, Prediction, Reason, Verdict
 
 __version__ = "0.1.0"
 
@@ -33,9 +34,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Load the detector, and with it ONNX Runtime, only where it is asked for (PEP 562)."""
-    if name == "Detector":
-        from unmask.detector import Detector
-
-        return Detector
+    """Load the vocabulary, and the detector with ONNX Runtime, only when asked for (PEP 562)."""
+    if name in __all__:
+        module = import_module("unmask.detector" if name == "Detector" else "unmask.types")
+        return getattr(module, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
