@@ -109,6 +109,34 @@ def test_a_switch_with_an_unknown_value_is_refused(post, landscape):
 
 
 @pytest.mark.parametrize(
+    ("method", "path", "known"),
+    [
+        ("POST", "/api/detect/image", "heatmap, overlay, keep"),
+        ("POST", "/api/detect/batch", "heatmap, overlay, keep"),
+        ("POST", "/api/detect/video", "heatmap, keep"),
+        ("POST", "/api/jobs", "heatmap, pictures"),
+        ("GET", "/api/jobs", "limit, before"),
+    ],
+)
+def test_a_switch_with_a_mistake_in_its_name_is_refused(client, landscape, method, path, known):
+    files = {
+        "file": (io.BytesIO(landscape), "a.png"),
+        "files[]": (io.BytesIO(landscape), "a.png"),
+    }
+    data = {"data": files} if method == "POST" else {}
+    response = client.open(f"{path}?heatmaps=true", method=method, **data)
+    problem = Problem.model_validate(response.json)
+    assert response.mimetype == "application/problem+json"
+    assert (problem.status, problem.code) == (400, "invalid_request")
+    assert problem.detail == f"heatmaps: no such parameter, expected {known}."
+
+
+def test_form_fields_besides_the_file_are_let_be(client, landscape):
+    data = {"file": (io.BytesIO(landscape), "a.png"), "threshold": "0.5"}
+    assert client.post("/api/detect/image", data=data).status_code == 200
+
+
+@pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [
         ("GET", "/api/nothing", 404, "not_found"),

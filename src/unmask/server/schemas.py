@@ -18,12 +18,12 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import PIL.Image
 from flask_openapi.models.file import FileStorage
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 from werkzeug.datastructures import FileStorage as Upload
 
 from unmask.heatmap import overlay
 from unmask.report import to_dict
-from unmask.server.problems import PROBLEMS
+from unmask.server.problems import PROBLEMS, RequestError
 from unmask.server.store import Job, State
 from unmask.temporal import frame_scores
 from unmask.types import (
@@ -88,6 +88,18 @@ class ChosenFile(FileStorage):
         return value
 
 
+class Query(BaseModel):
+    """A switch with a mistake in its name is told, and not taken for one that was left out."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _know(cls, values: dict[str, object]) -> dict[str, object]:
+        for name in values.keys() - cls.model_fields.keys():
+            known = ", ".join(cls.model_fields)
+            raise RequestError("invalid_request", f"{name}: no such parameter, expected {known}.")
+        return values
+
+
 class ImageForm(BaseModel):
     file: ChosenFile = Field(description="A photo: JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF.")
 
@@ -96,7 +108,7 @@ class BatchForm(BaseModel):
     files: list[ChosenFile] = Field(alias="files[]", description="Photos, in any number of parts.")
 
 
-class ImageQuery(BaseModel):
+class ImageQuery(Query):
     heatmap: bool = Field(True, description="Whether to say where the model looked.")
     overlay: bool = Field(
         True, description="Whether to draw that as `gradcam_image`; `heatmap` stays in each face."
@@ -104,7 +116,7 @@ class ImageQuery(BaseModel):
     keep: bool = Field(True, description=KEEP)
 
 
-class BatchQuery(BaseModel):
+class BatchQuery(Query):
     heatmap: bool = Field(False, description="Whether to say where the model looked.")
     overlay: bool = Field(False, description="Whether to draw that as `gradcam_image`.")
     keep: bool = Field(True, description=KEEP)
@@ -114,7 +126,7 @@ class VideoForm(BaseModel):
     file: ChosenFile = Field(description="A video: MP4, MOV, AVI, MKV or WebM.")
 
 
-class VideoQuery(BaseModel):
+class VideoQuery(Query):
     heatmap: bool = Field(False, description="Whether to say where the model looked.")
     keep: bool = Field(True, description=KEEP)
 
@@ -125,7 +137,7 @@ class JobForm(BaseModel):
     )
 
 
-class JobQuery(BaseModel):
+class JobQuery(Query):
     heatmap: bool = Field(True, description="Whether to say where the model looked.")
     pictures: bool = Field(
         False, description="Whether to keep thumbnails, face crops and heat maps for a while."
@@ -140,7 +152,7 @@ class PicturePath(JobPath):
     name: str = Field(description="As `files` of a result has it.")
 
 
-class JobsQuery(BaseModel):
+class JobsQuery(Query):
     limit: int = Field(50, ge=1, le=200, description="How many jobs.")
     before: AwareDatetime | None = Field(None, description="Only jobs created before this time.")
 
