@@ -91,5 +91,44 @@ def test_a_wrong_value_is_an_error_that_names_the_variable(
     assert repr(text) in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("variable", "message"),
+    [
+        ("UNMASK_PRECISON", "UNMASK_PRECISON: no such setting; did you mean UNMASK_PRECISION"),
+        ("UNMASK_STORE_URI", "UNMASK_STORE_URI: no such setting; did you mean UNMASK_STORE_URL"),
+        ("unmask_thread", "unmask_thread: no such setting; did you mean UNMASK_THREADS"),
+        ("UNMASK_XYZ", "UNMASK_XYZ: no such setting; unset it; there are UNMASK_MODEL, "),
+    ],
+)
+def test_a_wrong_name_is_an_error_that_names_the_right_one(
+    variable: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "1")
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings()
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "unmask_model",
+        "UNMASK_SKIP_WEB",
+        "UNMASK_SERVICE_HOST",
+        "UNMASK_SERVICE_PORT",
+        "UNMASK_SERVICE_PORT_HTTP",
+        "UNMASK_PORT",
+        "UNMASK_PORT_5000_TCP",
+        "UNMASK_PORT_5000_TCP_ADDR",
+        "UNMASK_WEB_SERVICE_HOST",
+        "UNMASK_WEB_PORT_80_TCP_PROTO",
+    ],
+)
+def test_what_others_set_is_no_mistake(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The build, and Kubernetes in every container beside a service called unmask."""
+    monkeypatch.setenv(variable, "tcp://10.0.0.1:5000")
+    load_settings()
+
+
 def test_every_setting_is_described() -> None:
     assert all(field.description for field in Settings.model_fields.values())

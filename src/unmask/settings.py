@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +29,12 @@ def _none_if_empty(value: object) -> object:
 
 OptionalPath = Annotated[Path | None, BeforeValidator(_none_if_empty)]
 """Set to nothing it is not set: `Path("")` would be the folder the server was started in."""
+
+
+NOT_SETTINGS = re.compile(
+    r"UNMASK_(SKIP_WEB|(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_\w+)?))", re.IGNORECASE
+)
+"""What the build reads, and what Kubernetes tells every container of services called unmask…."""
 
 
 class Settings(BaseSettings):
@@ -129,14 +138,28 @@ def load_settings(**overrides: object) -> Settings:
     """Read the environment.
 
     Raises:
-        ConfigurationError: a variable has a value that does not fit; the message names it.
+        ConfigurationError: a variable has a value that does not fit, or a name that no setting has;
+            the message names it.
     """
+    _refuse_unknown()
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
         first = error.errors()[0]
         message = f"{_variables(first['loc'])}: {first['msg']} (got {first.get('input')!r})"
         raise ConfigurationError(message) from error
+
+
+def _refuse_unknown() -> None:
+    """A setting with a mistake in its name would be taken for one that was left out."""
+    known = list(Settings.model_fields)
+    for variable in sorted(os.environ):
+        prefix, name = variable[:7].lower(), variable[7:].lower()
+        if prefix == "unmask_" and name not in known and not NOT_SETTINGS.fullmatch(variable):
+            near = get_close_matches(name, known, n=1)
+            hint = "did you mean" if near else "unset it; there are"
+            names = ", ".join(f"UNMASK_{one.upper()}" for one in near or known)
+            raise ConfigurationError(f"{variable}: no such setting; {hint} {names}")
 
 
 def _variables(location: tuple[int | str, ...]) -> str:
