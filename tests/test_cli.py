@@ -244,7 +244,7 @@ def test_the_table_says_why_and_what_to_do(run: Run, sky: Path, tmp_path: Path) 
     no_face, no_picture = result.out.splitlines()
     assert result.status == 3
     assert no_face.startswith("not_analysed")
-    assert "(no_face)" in no_face
+    assert "(no_face; A face on its side or upside down is often missed: turn" in no_face
     assert "Convert it" in no_picture
     assert "%" not in no_face + no_picture
 
@@ -270,6 +270,7 @@ def test_what_was_not_looked_at_in_a_file_stands_beside_the_reason(
     first.save(path, save_all=True, append_images=[PIL.Image.new("RGB", first.size)])
     [line] = run("detect", path).out.splitlines()
     assert "(no_face; Only the first picture in this file was looked at" in line
+    assert line.endswith("turn the picture upright.)")
 
 
 def test_a_folder_is_its_pictures_by_name(run: Run, landscape: bytes, tmp_path: Path) -> None:

@@ -60,6 +60,7 @@ FIRST_ONLY = (
     "Only the first picture in this file was looked at, and it has more: an animation can be "
     "judged as a video, other pictures as files of their own."
 )
+NOT_UPRIGHT = "A face on its side or upside down is often missed: turn the picture upright."
 HEAD_BYTES = 256
 MAX_BATCH = 16
 """Faces the network scores at once: a crowd must not cost memory without bound."""
@@ -130,6 +131,7 @@ class Detector:
             faces = self._faces.detect(picture.pixels)
         reports = self._judge(picture, faces, clock, heatmaps=heatmaps)
         verdict, reason, headline = _summarise(reports)
+        remarks = [FIRST_ONLY] * picture.has_more + [NOT_UPRIGHT] * (not faces)
         return ImageReport(
             path=path or _path(source),
             sha256=picture.sha256,
@@ -144,7 +146,7 @@ class Detector:
             timings_ms=clock.timings_ms,
             n_bytes=picture.n_bytes,
             camera=picture.camera,
-            detail=FIRST_ONLY if picture.has_more else None,
+            detail=" ".join(remarks) or None,
         )
 
     def images(self, sources: Iterable[Source], *, heatmaps: bool = False) -> Iterator[ImageReport]:

@@ -290,7 +290,8 @@ class ImageReport:
     `verdict` is `likely_fake` if any analysed face is, else `inconclusive` if any is, else
     `likely_real`; `headline_face` is the index of the face that decided. `width`, `height` and
     `format` are None where the picture could not be decoded; `detail` then says what to do. It also
-    says where the file has more pictures than the one that was looked at.
+    says what may help where no face was found, and where the file has more pictures than the one
+    that was looked at.
     `n_bytes` is the size of the file, None where there was none.
     `camera` is what the file claims of its origin, which anyone can change.
     """

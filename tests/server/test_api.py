@@ -200,6 +200,7 @@ def test_a_photo_of_a_face(post, astronaut, detector):
     report = detector.image(astronaut)
     assert response.status_code == 200
     assert answer.face_detected
+    assert answer.detail is None
     assert answer.verdict == report.verdict
     assert answer.p_fake == pytest.approx(report.p_fake, abs=1e-6)
     assert answer.prediction == answer.label == report.headline.prediction.label
@@ -269,6 +270,7 @@ def test_a_photo_without_a_face_is_no_error_and_has_no_probability(post, landsca
     assert (answer.verdict, answer.reason) == ("not_analysed", "no_face")
     assert not answer.face_detected
     assert answer.faces == []
+    assert "turn the picture upright" in answer.detail
     for field in ("prediction", "confidence", "probabilities", "p_fake", "label", "gradcam_image"):
         assert getattr(answer, field) is None
 
