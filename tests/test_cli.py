@@ -405,6 +405,7 @@ def test_heat_maps_are_measured_where_originals_are_there(run: Run, tmp_path: Pa
     assert result.status == 0, result.err
     assert json.loads(out.read_text())["explanations"]["all"]["n"] == 1
     assert "hottest place was manipulated" in result.out
+    assert "\n0 more fakes cannot be told" in result.out
     whole = run("evaluate", manifest, "--explain", "--faces", "whole")
     assert (whole.status, "--explain needs pictures" in whole.err) == (2, True)
 

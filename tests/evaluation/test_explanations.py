@@ -70,6 +70,42 @@ def test_fakes_go_with_their_originals_and_without_any_there_is_nothing_to_measu
         manifest.where(label="FAKE").fakes_with_originals("picture")
 
 
+def frames(*names):
+    """Genuine frames of a video, then fakes of it."""
+    return [
+        Row(name, "FAKE" if name.startswith("fake") else "REAL", original="1", source="x")
+        for name in names
+    ]
+
+
+@pytest.mark.parametrize(
+    ("names", "pairs"),
+    [
+        # As FaceForensics++ is cut up, and as a preparation writes what it cuts out.
+        (
+            ["033_0050.jpg", "033_0151.jpg", "fake/033_097_0151.jpg", "fake/033_097_0050.jpg"],
+            [(2, 1), (3, 0)],
+        ),
+        (["a7-000003.png", "a7-000012.png", "fakeb-000003.png"], [(2, 0)]),
+        (["real/3.png", "real/12.png", "fake/0012.png"], [(2, 1)]),
+        # No genuine frame of this moment, two of it, or no telling which moment it is.
+        (["1_1.png", "1_2.png", "fake_1.png", "fake_3.png"], [(2, 0), (3, None)]),
+        (["a_1.png", "b_1.png", "c_2.png", "fake_1.png", "fake_2.png"], [(3, None), (4, 2)]),
+        (["a_1.png", "a7.png", "fake7.png", "fake_1.png"], [(2, None), (3, 0)]),
+    ],
+    ids=str,
+)
+def test_a_frame_goes_with_that_of_the_same_moment_or_with_none(names, pairs, tmp_path):
+    manifest = Manifest(tuple(frames(*names)), tmp_path)
+    assert manifest.fakes_with_originals("picture") == pairs
+
+
+def test_where_no_moment_is_known_nothing_is_measured(tmp_path):
+    manifest = Manifest(tuple(frames("a_1.png", "a_2.png", "fake.png")), tmp_path)
+    with pytest.raises(DataError, match="the number their names end in"):
+        manifest.fakes_with_originals("picture")
+
+
 @pytest.mark.parametrize(
     ("hottest", "affine", "is_hit"),
     [
@@ -98,6 +134,9 @@ def test_nothing_is_said_where_the_truth_is_not_known(manifest):
 
     def refuse(path):
         raise UndecodableError("broken")
+
+    (elsewhere,) = point(manifest, [(1, None)], lambda _: report((2, 3)), read)
+    assert elsewhere.is_hit is None
 
     (broken,) = point(manifest, [(1, 0)], refuse, read)
     assert (broken.is_hit, broken.is_likely_fake) == (None, False)

@@ -107,8 +107,9 @@ def evaluate(
         out.print(f"\n{TABLES['videos'](measured)}", markup=False)
     if splice:
         out.print(f"\n{TABLES['splices'](measured)}", markup=False)
-    if explain:
+    if explain and (told := measured["explanations"]):
         out.print(f"\n{TABLES['explanations'](measured)}", markup=False)
+        out.print(f"\n{told['unknown']} more fakes cannot be told, or not of which original frame")
 
 
 def _are_videos(manifest: Manifest) -> bool:

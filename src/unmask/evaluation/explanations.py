@@ -33,7 +33,8 @@ class Pointing:
     """What the heat map of row `fake` points to.
 
     `is_hit` is None where nobody can say: no heat map, a file that cannot be read, or fake and
-    original are not the same moment, or do not differ enough anywhere. `chance` is the manipulated
+    original are not the same moment, or do not differ enough anywhere, or which of several frames
+    the fake was made from is not known. `chance` is the manipulated
     share of the crop.
     """
 
@@ -45,12 +46,15 @@ class Pointing:
 
 def point(
     manifest: Manifest,
-    pairs: Iterable[tuple[int, int]],
+    pairs: Iterable[tuple[int, int | None]],
     explain: Callable[[Path], ImageReport],
     read: Callable[[Path], Image],
 ) -> Iterator[Pointing]:
     """Ask for the heat map of each fake's main face, and compare it with the truth."""
     for fake, genuine in pairs:
+        if genuine is None:
+            yield Pointing(fake, is_likely_fake=False, is_hit=None, chance=0.0)
+            continue
         files = [manifest.file(manifest.rows[n]) for n in (fake, genuine)]
         try:
             report = explain(files[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -79,23 +80,37 @@ class Manifest:
             raise DataError(f"the manifest has no row with {asked}")
         return replace(self, rows=rows)
 
-    def fakes_with_originals(self, what: str) -> list[tuple[int, int]]:
-        """The numbers of each fake and the genuine row of the same `source` and `original`.
+    def fakes_with_originals(self, what: str) -> list[tuple[int, int | None]]:
+        """The numbers of each fake whose original is there, and of its genuine row.
+
+        That is the row of the same `source` and `original`. Where there are several, as of the
+        frames of a video, it is the one whose name ends in the same number; None where that is not
+        just one.
 
         Raises:
-            DataError: there are none; the message calls the files `what` they are.
+            DataError: no fake has one; the message calls the files `what` they are.
         """
-        rows = list(enumerate(self.rows))
-        genuine = {(row.source, row.original): n for n, row in rows if row.label == "REAL"}
+        genuine: dict[tuple[str, str], list[int]] = {}
+        for n, row in enumerate(self.rows):
+            if row.label == "REAL" and row.original:
+                genuine.setdefault((row.source, row.original), []).append(n)
         pairs = [
-            (n, genuine[row.source, row.original])
-            for n, row in rows
-            if row.label == "FAKE" and row.original and (row.source, row.original) in genuine
+            (n, self._same_moment(row, genuine[row.source, row.original]))
+            for n, row in enumerate(self.rows)
+            if row.label == "FAKE" and (row.source, row.original) in genuine
         ]
-        if not pairs:
+        if all(one is None for _, one in pairs):
             message = f"no fake of the manifest has its genuine {what} there"
-            raise DataError(f"{message}, by source, original")
+            raise DataError(
+                f"{message}, by source, original, and of several by the number their names end in"
+            )
         return pairs
+
+    def _same_moment(self, fake: Row, genuine: list[int]) -> int | None:
+        if len(genuine) > 1:
+            wanted = _frame(fake)
+            genuine = [n for n in genuine if wanted is not None and _frame(self.rows[n]) == wanted]
+        return genuine[0] if len(genuine) == 1 else None
 
     def require_files(self) -> None:
         """Fail before hours are spent where the files are not where the manifest says.
@@ -110,6 +125,12 @@ class Manifest:
                 f"{self.folder}, the first: {', '.join(missing[:3])}; paths are relative to "
                 "the manifest's own folder"
             )
+
+
+def _frame(row: Row) -> int | None:
+    """The number of a frame in its video: of `033_0050.jpg`, or a preparation's `…-000050.png`."""
+    found = re.search(r"(?:^|[-_])(\d+)$", Path(row.path).stem)
+    return int(found[1]) if found else None
 
 
 def read_manifest(path: Path) -> Manifest:

@@ -46,7 +46,8 @@ def pairs(manifest: Manifest) -> list[tuple[int, int | None]]:
     Raises:
         DataError: there are none.
     """
-    fakes = [(genuine, fake) for fake, genuine in manifest.fakes_with_originals("video")]
+    found = manifest.fakes_with_originals("video")
+    fakes = [(genuine, fake) for fake, genuine in found if genuine is not None]
     return [*fakes, *((n, None) for n in sorted({n for n, _ in fakes}))]
 
 
