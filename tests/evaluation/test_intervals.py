@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from unmask.errors import DataError
 from unmask.evaluation.intervals import (
+    _t_quantile,
     bootstrap,
     cluster_wilson,
     delong,
@@ -44,13 +45,33 @@ def test_rows_that_are_their_own_cluster_lose_one_degree_of_freedom(hits):
     assert cluster_wilson(hits, np.arange(n)) == pytest.approx(expected)
 
 
-def test_ten_copies_of_a_row_count_as_one():
+def test_ten_copies_of_a_row_count_as_one_of_which_60_know_the_variance():
     generator = np.random.default_rng(0)
     people = generator.random(60) < 0.3
     copied, clusters = np.repeat(people, 10), np.repeat(np.arange(60), 10)
-    assert cluster_wilson(copied, clusters) == pytest.approx(
-        cluster_wilson(people, np.arange(60)), abs=1e-9
-    )
+    known = (scipy.stats.t.ppf(0.975, 599) / scipy.stats.t.ppf(0.975, 59)) ** 2
+    expected = wilson(people.mean() * 59 * known, 59 * known)
+    assert cluster_wilson(copied, clusters) == pytest.approx(expected, abs=1e-6)
+
+
+def test_an_interval_over_few_clusters_worked_by_hand():
+    """Of four people with five frames each 5, 3, 2 and 0 are flagged.
+
+    Off their 2.5 by 2.5, 0.5, 0.5 and 2.5, of squares 13: variance 4/3 x 13 / 20^2 = 0.04333, a
+    binomial one 0.25 / 20 = 0.0125, design effect 3.4667, so 5.7692 rows. By tables t is 2.093 for
+    19 degrees of freedom and 3.182 for 3: 5.7692 x (2.093 / 3.182)^2 = 2.4961 rows. Wilson's half
+    width is 1.95996 sqrt(0.25 / 2.4961 + 3.8415 / (4 x 2.4961^2)) / (1 + 3.8415 / 2.4961) = 0.3893.
+    """
+    hits = np.concatenate([np.arange(5) < n for n in (5, 3, 2, 0)])
+    interval = cluster_wilson(hits, np.repeat(np.arange(4), 5))
+    assert interval == pytest.approx((0.5 - 0.3893, 0.5 + 0.3893), abs=1e-4)
+
+
+@pytest.mark.parametrize("level", [0.8, 0.95, 0.99])
+@pytest.mark.parametrize("degrees", [1, 2, 3, 22, 575, 4317, 20_000])
+def test_quantiles_of_t_are_scipys(level, degrees):
+    expected = scipy.stats.t.ppf(0.5 + level / 2, degrees)
+    assert _t_quantile(level, degrees) == pytest.approx(expected, rel=1e-5)
 
 
 def test_no_alarm_among_many_frames_of_few_people_says_what_few_people_say():

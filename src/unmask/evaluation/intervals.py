@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
@@ -42,8 +43,10 @@ def cluster_wilson(
     """Wilson's interval with the `(n,)` rows counted for what they are worth as clusters.
 
     The effective number of rows is n over the design effect, the variance between clusters against
-    the binomial one (Korn and Graubard, Survey Methodology 24, 1998), and never above n. Where
-    every row agrees that variance says nothing, and each cluster counts as one row.
+    the binomial one, and never above n; it is less by the squared ratio of t quantiles, of n and of
+    as many as there are clusters, because so few know that variance badly (Korn and Graubard,
+    Survey Methodology 24, 1998). Where every row agrees that variance says nothing, and each
+    cluster counts as one row.
     """
     hit = np.asarray(hits, bool)
     n, k = hit.size, int(hit.sum())
@@ -57,7 +60,21 @@ def cluster_wilson(
         deviations = np.bincount(members, hit - share)
         variance = n_clusters / (n_clusters - 1) * np.square(deviations).sum() / n**2
         effective = n / max(1.0, float(variance) / (share * (1 - share) / n))
+        effective *= (_t_quantile(level, n - 1) / _t_quantile(level, n_clusters - 1)) ** 2
     return wilson(k / n * effective, effective, level=level)
+
+
+@lru_cache
+def _t_quantile(level: float, degrees: int) -> float:
+    """What Student's t of so many degrees of freedom stays within, either way, at this level.
+
+    With t = sqrt(degrees) tan(angle) its density is a power of the cosine, on a bounded range.
+    """
+    angles = np.linspace(0, np.pi / 2, 50_001)
+    density = np.cos(angles) ** (degrees - 1)
+    share = np.append(0, np.cumsum(density[1:] + density[:-1]))
+    angle = np.interp(level, share / share[-1], angles)
+    return math.sqrt(degrees) * math.tan(angle)
 
 
 def proportion(hits: ArrayLike, clusters: NDArray[np.intp]) -> Estimate:
