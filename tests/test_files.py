@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from unmask.errors import UnmaskError
-from unmask.files import replacing
+from unmask.errors import DataError, UnmaskError
+from unmask.files import read_table, replacing
 
 
 @pytest.fixture
@@ -56,3 +56,9 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     ):
         temporary.write_text("{}")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_quotation_mark_that_is_never_closed_is_told_as_what_it_is(path: Path) -> None:
+    path.write_text('path,label\n"a,real\n' + 50_000 * "b,real\n")
+    with pytest.raises(DataError, match=r"json:\d+: no CSV file: field larger"):
+        list(read_table(path, required=("path",)))

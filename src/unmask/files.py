@@ -1,14 +1,16 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and tables that are read or refused."""
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from unmask.errors import UnmaskError
+from unmask.errors import DataError, UnmaskError
 
-__all__ = ["replacing"]
+__all__ = ["read_table", "replacing"]
 
 
 @contextmanager
@@ -32,3 +34,44 @@ def replacing(path: Path) -> Iterator[Path]:
         raise UnmaskError(
             f"{message}; what was there is unharmed: mend that, and start again"
         ) from error
+
+
+def read_table(path: Path, *, required: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield line number and stripped values of each row of a CSV file with a header.
+
+    Raises:
+        DataError: unreadable, empty, a required column missing, or a row of another length.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as UTF-8 text: {error}") from error
+    lines = _lines(path, text)
+    _, header = next(lines, (1, []))
+    missing = [name for name in required if name not in header]
+    if missing:
+        raise DataError(
+            f"{path}: no column {' and no column '.join(missing)}; expected a header with "
+            f"{','.join(required)}, got {','.join(header) or 'an empty file'}"
+        )
+    if len(set(header)) < len(header):
+        raise DataError(f"{path}: the header names a column twice: {','.join(header)}")
+    empty = True
+    for line, values in lines:
+        if not values:
+            continue
+        if len(values) != len(header):
+            raise DataError(f"{path}:{line}: expected {len(header)} values, got {len(values)}")
+        empty = False
+        yield line, dict(zip(header, values, strict=True))
+    if empty:
+        raise DataError(f"{path}: a header and no rows")
+
+
+def _lines(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
+    try:
+        for values in reader:
+            yield reader.line_num, [value.strip() for value in values]
+    except csv.Error as error:  # its own words for a quotation mark that is never closed
+        raise DataError(f"{path}:{reader.line_num}: no CSV file: {error}") from error

@@ -68,7 +68,7 @@ def test_rows_are_chosen_by_column(write):
     [
         ("", "no column path and no column label.*an empty file"),
         ("path,label\n", "a header and no rows"),
-        ("file,label\na,real\n", "no column path;.*got file, label"),
+        ("file,label\na,real\n", "no column path;.*got file,label"),
         ("path,label,label\na,real,fake\n", "names a column twice"),
         ("path,label\na,real\nb,forged\n", r"manifest.csv:3: label is real or fake, got 'forged'"),
         ("path,label\na,1\n", "label is real or fake, got '1'"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pickle
+import re
 from collections import Counter
 
 import numpy as np
@@ -432,7 +433,11 @@ def test_faces_without_landmarks_are_missing_among_blends_only(rows, tiny):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda text: text.replace("landmarks", "points"), "no prepared manifest.*landmarks"),
+        (
+            lambda text: text.replace("landmarks", "points"),
+            "no column landmarks.*made with unmask prepare",
+        ),
+        (lambda text: re.sub(r",[\d. ]+$", ",1 2 3", text, flags=re.M), "csv:2: landmarks are ten"),
         (lambda text: text.replace(",fake,", ",1,"), "label '1', not real or fake"),
         (lambda text: text.replace("a-train-real-0.png", "gone.png"), "1 of 26 .*gone.png"),
         (lambda text: text.replace(",train,", ",test,").replace("blend-source", "test"), "no row"),

@@ -380,21 +380,36 @@ def test_close_pairs_are_those_that_comparing_all_finds(items):
     [
         (
             "path,label\n0.png,real\nno.png,fake\nno2.png,fake",
-            r"2 of 3 files do not exist: .*no\.png",
+            r"2 of 3 files do not exist, the first: .*no\.png",
         ),
         ("path,label\n0.png,1", r"in\.csv:2: label is real or fake, got '1'"),
-        ("path,label\n,real", r"in\.csv:2: no path"),
-        ("file,label\n0.png,real", r"in\.csv:2: no path"),
-        ("path\n0.png", r"label is real or fake, got ''"),
+        ("path,label\n,real", r"in\.csv:2: the path is empty"),
+        ("file,label\n0.png,real", r"in\.csv: no column path; .*got file,label"),
+        ("path;label\n0.png;real", r"no column path and no column label; .*got path;label"),
+        ("path\n0.png", r"no column label"),
+        ("path,label,path\n0.png,real,1.png", "names a column twice"),
+        ("path,label\n0.png,real,train", r"in\.csv:2: expected 2 values, got 3"),
+        ("path,label,split\n0.png,real", r"in\.csv:2: expected 3 values, got 2"),
         ("path,label\n0.png,real\n0.png,fake", r"0\.png is there twice"),
-        ("path,label\n", "nothing to prepare"),
-        ("", "nothing to prepare"),
+        ("path,label\n0.png,real\n../{here}/0.png,fake", r"0\.png is there twice"),
+        ("path,label\n", "a header and no rows"),
+        ("", "an empty file"),
     ],
 )
 def test_a_wrong_table_is_refused_before_any_work(pictures, text, message):
-    (pictures / "in.csv").write_text(text)
+    (pictures / "in.csv").write_text(text.format(here=pictures.name))
     with pytest.raises(DataError, match=message):
         prepare(pictures / "in.csv", pictures / "out")
+    assert not (pictures / "out").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_name_that_no_manifest_can_hold_is_refused_before_any_work(pictures):
+    folder = pictures / "data" / "train" / "real"
+    folder.mkdir(parents=True)
+    (pictures / "0.png").rename(folder / os.fsdecode(b"caf\xe9.png"))
+    with pytest.raises(DataError, match=r"caf\S+\.png is not UTF-8; rename it"):
+        prepare(pictures / "data", pictures / "out")
     assert not (pictures / "out").exists()
 
 
@@ -405,7 +420,7 @@ def test_nothing_to_prepare_is_said(tmp_path, name):
 
 
 def test_a_byte_order_mark_and_spaces_do_no_harm(pictures):
-    text = "\ufeffpath,label,split\n 0.png , Real , train \n"
+    text = "\ufeffpath, label, split\n 0.png , Real , train \n"
     (pictures / "in.csv").write_text(text, encoding="utf-8")
     (row,) = table(prepare(pictures / "in.csv", pictures / "out").manifest)
     assert (row["label"], row["split"]) == ("real", "train")

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
@@ -14,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unmask.errors import DataError
+from unmask.files import read_table
 from unmask.types import FACTS, Facts, Label
 
-__all__ = ["COLUMNS", "Manifest", "Row", "read_manifest", "read_table"]
+__all__ = ["COLUMNS", "Manifest", "Row", "read_manifest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,37 +153,3 @@ def read_manifest(path: Path) -> Manifest:
         lines[values["path"]] = line
         rows.append(Row(**{**values, "label": cast("Label", label)}))  # type: ignore[arg-type]
     return Manifest(tuple(rows), path.parent)
-
-
-def read_table(path: Path, *, required: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield line number and stripped values of each row of a CSV file with a header.
-
-    Raises:
-        DataError: unreadable, empty, a required column missing, or a row of another length.
-    """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as UTF-8 text: {error}") from error
-    reader = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
-    header = [name.strip() for name in next(reader, [])]
-    missing = [name for name in required if name not in header]
-    if missing:
-        raise DataError(
-            f"{path}: no column {' and no column '.join(missing)}; expected a header with "
-            f"{', '.join(required)}, got {', '.join(header) or 'an empty file'}"
-        )
-    if len(set(header)) < len(header):
-        raise DataError(f"{path}: the header names a column twice: {', '.join(header)}")
-    empty = True
-    for values in reader:
-        if not values:
-            continue
-        if len(values) != len(header):
-            raise DataError(
-                f"{path}:{reader.line_num}: expected {len(header)} values, got {len(values)}"
-            )
-        empty = False
-        yield reader.line_num, {k: v.strip() for k, v in zip(header, values, strict=True)}
-    if empty:
-        raise DataError(f"{path}: a header and no rows")

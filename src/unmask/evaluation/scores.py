@@ -10,8 +10,9 @@ from itertools import islice
 from pathlib import Path
 
 from unmask.errors import DataError, InputError
-from unmask.evaluation.manifest import COLUMNS, Manifest, read_table
+from unmask.evaluation.manifest import COLUMNS, Manifest
 from unmask.evaluation.results import write_text
+from unmask.files import read_table
 from unmask.temporal import frame_scores
 from unmask.types import Image, ImageReport, Verdict, VideoReport
 

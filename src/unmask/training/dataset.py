@@ -6,7 +6,6 @@ the very pictures it would have seen.
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from unmask.alignment import (
     whole_affine,
 )
 from unmask.errors import DataError, InputError
+from unmask.files import read_table
 from unmask.masks import Mask, cells, difference, nowhere, unknown
 from unmask.spectrum import describe
 from unmask.training.augment import degrade, erase
@@ -60,30 +60,26 @@ def read_rows(manifest: Path, *, splits: Sequence[str]) -> list[Row]:
     """
     rows = []
     try:
-        with manifest.open(newline="") as file:
-            for record in csv.DictReader(file):
-                if record["split"] not in splits:
-                    continue
-                if record["label"] not in ("real", "fake"):
-                    message = (
-                        f"{record['path']} has the label {record['label']!r}, not real or fake"
-                    )
-                    raise DataError(f"{manifest}: {message}")
-                text = record["landmarks"]
-                points = np.array(text.split(), np.float32).reshape(5, 2) if text else None
-                rows.append(
-                    Row(
-                        path=manifest.parent / record["path"],
-                        is_fake=record["label"] == "fake",
-                        landmarks=points,
-                        **{name: record.get(name) or "" for name in FACTS},
-                    )
+        for line, record in read_table(manifest, required=("path", "label", "split", "landmarks")):
+            if record["split"] not in splits:
+                continue
+            if record["label"] not in ("real", "fake"):
+                message = f"{record['path']} has the label {record['label']!r}, not real or fake"
+                raise DataError(f"{manifest}:{line}: {message}")
+            text = record["landmarks"]
+            points = np.array(text.split(), np.float32).reshape(5, 2) if text else None
+            rows.append(
+                Row(
+                    path=manifest.parent / record["path"],
+                    is_fake=record["label"] == "fake",
+                    landmarks=points,
+                    **{name: record.get(name, "") for name in FACTS},
                 )
-    except OSError as error:
-        raise DataError(f"{manifest} cannot be read: {error.strerror}") from error
-    except (KeyError, TypeError, ValueError) as error:
-        message = f"{manifest} is no prepared manifest ({error}); make one with unmask prepare"
-        raise DataError(message) from error
+            )
+    except DataError as error:
+        raise DataError(f"{error}; a manifest is made with unmask prepare") from error
+    except ValueError as error:
+        raise DataError(f"{manifest}:{line}: landmarks are ten numbers: {error}") from error
     if not rows:
         raise DataError(f"{manifest} has no row of split {' or '.join(splits)}")
     missing = [row.path for row in rows if not row.path.is_file()]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
 from unmask.errors import DataError
+from unmask.files import read_table
 from unmask.types import FACTS, Facts
 
 __all__ = ["Source", "read_sources"]
@@ -24,7 +24,8 @@ def read_sources(source: Path) -> list[Source]:
     """The rows of a folder or CSV file, each with a file that exists.
 
     Raises:
-        DataError: no rows, a label other than real and fake, a file that is missing or twice.
+        DataError: no rows, a table that is none, a label other than real and fake, a file that is
+            missing, twice, or of a name that no manifest can hold.
     """
     rows = _read_folder(source) if source.is_dir() else _read_csv(source)
     if not rows:
@@ -34,13 +35,27 @@ def read_sources(source: Path) -> list[Source]:
     missing = [str(row.file) for row in rows if not row.file.is_file()]
     if missing:
         first = ", ".join(missing[:3])
-        raise DataError(f"{source}: {len(missing)} of {len(rows)} files do not exist: {first}, …")
+        raise DataError(
+            f"{source}: {len(missing)} of {len(rows)} files do not exist, the first: {first}; "
+            "paths are relative to the CSV file's own folder"
+        )
     seen: set[Path] = set()
     for row in rows:
-        if row.file in seen:
+        if (place := row.file.resolve()) in seen:
             raise DataError(f"{source}: {row.file} is there twice")
-        seen.add(row.file)
+        seen.add(place)
+        if not _is_text(str(row.file)):
+            raise DataError(f"{source}: the name of {row.file} is not UTF-8; rename it")
     return rows
+
+
+def _is_text(name: str) -> bool:
+    """Whether a manifest can hold this name: some systems have names in other encodings."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _read_folder(folder: Path) -> list[Source]:
@@ -55,17 +70,14 @@ def _read_folder(folder: Path) -> list[Source]:
 
 def _read_csv(path: Path) -> list[Source]:
     rows = []
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            for line, record in enumerate(csv.DictReader(file, restval=""), start=2):
-                if not record.get("path"):
-                    raise DataError(f"{path}:{line}: no path; expected columns path,label,…")
-                values = {k: v.strip() for k, v in record.items() if k in ("label", *FACTS)}
-                label = values.pop("label", "").lower()
-                if label not in ("real", "fake"):
-                    raise DataError(f"{path}:{line}: label is real or fake, got {label!r}")
-                values["source"] = values.get("source") or path.stem
-                rows.append(Source(path.parent / record["path"].strip(), label, **values))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} cannot be read as a CSV file: {error}") from error
+    for line, record in read_table(path, required=("path", "label")):
+        values = {name: value for name, value in record.items() if name in FACTS}
+        if not record["path"]:
+            raise DataError(f"{path}:{line}: the path is empty")
+        label = record["label"].lower()
+        # 0 and 1 are refused on purpose: half of this field's data sets number fakes 0.
+        if label not in ("real", "fake"):
+            raise DataError(f"{path}:{line}: label is real or fake, got {record['label']!r}")
+        values["source"] = values.get("source") or path.stem
+        rows.append(Source(path.parent / record["path"], label, **values))
     return rows
