@@ -15,6 +15,7 @@ import PIL.Image
 import PIL.ImageFilter
 
 from unmask.masks import Mask
+from unmask.training.ranges import NotNegative, Share
 from unmask.types import Image
 
 __all__ = ["Augmentation", "adjust_colour", "degrade", "erase", "jpeg", "rescale"]
@@ -35,20 +36,20 @@ class Augmentation:
     shifts reduced, since the crops are aligned; the rest is compression and scale.
     """
 
-    flip: float = 0.5
-    rotation_deg: float = 7.0
-    shift: float = 0.04
-    zoom: float = 0.13
-    unaligned: float = 0.25
+    flip: Share = 0.5
+    rotation_deg: NotNegative = 7.0
+    shift: Share = 0.04
+    zoom: NotNegative = 0.13
+    unaligned: Share = 0.25
     """Share of face-crop pictures taken whole, as they came, instead of aligned."""
-    colour: float = 0.5
-    blur: float = 0.15
-    rescale: float = 0.3
-    noise: float = 0.15
-    jpeg: float = 0.5
-    webp: float = 0.08
-    h264: float = 0.05
-    erase: float = 0.0
+    colour: Share = 0.5
+    blur: Share = 0.15
+    rescale: Share = 0.3
+    noise: Share = 0.15
+    jpeg: Share = 0.5
+    webp: Share = 0.08
+    h264: Share = 0.05
+    erase: Share = 0.0
     """A rectangle of up to a fifth of the picture is covered, so that no single trait decides."""
 
 

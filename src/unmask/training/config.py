@@ -9,12 +9,13 @@ import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from unmask.errors import ConfigurationError
 from unmask.training.augment import Augmentation
 from unmask.training.backbone import XCEPTIONS, is_backbone
 from unmask.training.fusion import Branches, Head
+from unmask.training.ranges import Count, NotNegative, Positive, PositiveCount, Range, Share
 from unmask.training.xception import BLOCKS
 
 __all__ = ["BatchMix", "Stage", "TrainingConfig", "load_config", "restored"]
@@ -30,12 +31,12 @@ class BatchMix:
 
     plain: dict[str, int] = field(default_factory=lambda: {"*": 32})
     blended: dict[str, int] = field(default_factory=dict)
-    cross_blend: float = 0.25
+    cross_blend: Share = 0.25
     """Share of the blends that mix two people instead of one with itself."""
-    partners: float = 0.0
+    partners: Share = 0.0
     """Share of the plain fakes that have their own original beside them, cut and degraded alike:
     then neither the person nor the scene tells."""
-    partial: float = 0.0
+    partial: Share = 0.0
     """Share of those of which only a part of the face is laid over the original."""
 
     @property
@@ -47,23 +48,23 @@ class BatchMix:
 class Stage:
     """One stage of training. The defaults are those the two stages of the specification share."""
 
-    epochs: int = 15
-    steps_per_epoch: int = 0
+    epochs: Count = 15
+    steps_per_epoch: Count = 0
     """0: as many as it takes to see each plain picture once."""
     train_from: str | None = None
     """The lowest part of the trunk that learns (`stem`, `block1` ... `exit`); None: head only.
     A timm network has parts of its own, such as `layer3`."""
-    learning_rate: float = 1e-3
-    head_learning_rate: float = 0.0
+    learning_rate: Positive = 1e-3
+    head_learning_rate: NotNegative = 0.0
     """0: the same as the trunk's."""
-    weight_decay: float = 1e-4
+    weight_decay: NotNegative = 1e-4
     schedule: Literal["plateau", "cosine", "constant"] = "plateau"
-    warmup_steps: int = 0
-    clip_norm: float = 5.0
+    warmup_steps: Count = 0
+    clip_norm: Positive = 5.0
     """Largest norm of the gradient: one odd batch must not undo the ImageNet features."""
-    plateau_patience: int = 5
-    stop_patience: int = 10
-    average: float = 0.0
+    plateau_patience: PositiveCount = 5
+    stop_patience: PositiveCount = 10
+    average: Annotated[float, Range(0, 0.999999)] = 0.0
     """Decay of an exponential moving average of the weights, which is what is kept; 0: none."""
     soup: bool = False
     """End with the mean of the weights the stage began with, its best epoch's and its last ones,
@@ -77,15 +78,15 @@ class TrainingConfig:
 
     name: str = "unmask"
     version: str = "0.1.0"
-    seed: int = 1
+    seed: Count = 1
     branches: Branches = "fusion"
     backbone: str = "xception"
     """`xception` as Keras computes it, `xception-pytorch` as FaceForensics++ and timm do, or
     `timm:NAME`, any convolutional network of timm."""
     head: Head = "mlp"
     """`mlp` is the specification's; `linear` is one layer, as most published detectors have."""
-    input_size: int = 224
-    crop_margin: float = 1.0
+    input_size: Annotated[int, Range(64)] = 224
+    crop_margin: Positive = 1.0
     spectrum: Literal["crop", "native"] = "crop"
     """What the spectrum describes: the scaled crop, or the picture's own pixels in its middle."""
     imported: str = ""
@@ -98,17 +99,17 @@ class TrainingConfig:
         default_factory=lambda: Stage(epochs=35, train_from="block9", learning_rate=1e-4)
     )
     """`block9` here is Keras' block 10: the last three middle blocks and the exit flow learn."""
-    mask_loss: float = 0.0
+    mask_loss: NotNegative = 0.0
     """Weight of a second loss, on where the face was manipulated (see `masks`); 0: none."""
     synthesised: list[str] = field(default_factory=list)
     """Sources whose fakes were made whole, by a generator: manipulated everywhere."""
-    validation_limit: int = 0
+    validation_limit: Count = 0
     """Most pictures of each class and source that validate an epoch; 0: all."""
     precision: Literal["auto", "bfloat16", "float32"] = "auto"
     """Of the passes through the network. `auto` is bfloat16 where the processor computes in it;
     one that has to imitate it takes many times as long as in float32."""
-    workers: int = 2
-    checkpoint_every: int = 50
+    workers: Count = 2
+    checkpoint_every: PositiveCount = 50
 
     def __post_init__(self) -> None:
         if not (self.batch.plain or self.batch.blended):
@@ -128,18 +129,16 @@ class TrainingConfig:
         if not is_backbone(self.backbone):
             message = f"backbone is {self.backbone!r}; it is {' or '.join(XCEPTIONS)} or timm:NAME"
             raise ConfigurationError(message)
-        if self.mask_loss < 0 or (self.mask_loss and self.branches == "frequency"):
-            message = f"mask_loss is {self.mask_loss}; it is 0 or more, and asks the spatial branch"
-            raise ConfigurationError(message)
-        if self.input_size < 64:
-            raise ConfigurationError(f"input_size {self.input_size} is less than 64")
+        if self.mask_loss and self.branches == "frequency":
+            raise ConfigurationError("mask_loss asks the spatial branch; it is 0 without one")
 
 
 def load_config(path: Path | None = None, overrides: tuple[str, ...] = ()) -> TrainingConfig:
     """Defaults, then the file, then `key.key=value` overrides.
 
     Raises:
-        ConfigurationError: an unknown key or a value of a wrong type; the message names it.
+        ConfigurationError: an unknown key, a value of a wrong type or out of its range; the message
+            names it.
     """
     tree: dict[str, Any] = {}
     if path is not None:
@@ -186,7 +185,7 @@ Config = TypeVar("Config")
 
 
 def _overlaid(default: Config, tree: dict[str, Any], prefix: str) -> Config:
-    hints = typing.get_type_hints(type(default))
+    hints = typing.get_type_hints(type(default), include_extras=True)
     changes = {}
     for key, value in tree.items():
         name = f"{prefix}{key}"
@@ -203,6 +202,11 @@ def _overlaid(default: Config, tree: dict[str, Any], prefix: str) -> Config:
 
 def _checked(value: Any, hint: Any, name: str) -> Any:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Annotated:
+        number, allowed = _checked(value, arguments[0], name), arguments[1]
+        if number not in allowed:
+            raise ConfigurationError(f"{name} = {value!r}: expected a number {allowed}")
+        return number
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if origin is Literal:
@@ -216,5 +220,6 @@ def _checked(value: Any, hint: Any, name: str) -> Any:
     else:
         fits = isinstance(value, hint) and not (hint is int and isinstance(value, bool))
     if not fits:
-        raise ConfigurationError(f"{name} = {value!r}: expected {hint}")
+        expected = hint.__name__ if isinstance(hint, type) else str(hint)
+        raise ConfigurationError(f"{name} = {value!r}: expected {expected}")
     return value
