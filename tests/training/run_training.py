@@ -25,7 +25,7 @@ def main() -> None:
     module.N_STATISTICS = module.N_FEATURE_STATISTICS = 10
 
     def progress(entry):
-        step = (entry["event"], entry["stage"], entry["step"])
+        step = (entry["event"], entry.get("stage"), entry["step"])
         if kill_at and step == ("step", 2, int(kill_at)):
             os.kill(os.getpid(), signal.SIGKILL)
 

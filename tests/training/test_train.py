@@ -134,8 +134,8 @@ def learned_once(tiny, manifest, tmp_path, *overrides):
     before = []
     read = module._fit_spectrum
 
-    def noted(network, dataset):
-        read(network, dataset)
+    def noted(network, *rest):
+        read(network, *rest)
         before.append({k: v.clone() for k, v in network.state_dict().items()})
 
     with pytest.MonkeyPatch.context() as patch:
@@ -429,6 +429,23 @@ def test_a_loss_that_is_no_number_stops_the_training(tiny, manifest, tmp_path):
     assert not list(tmp_path.glob("*.pt"))
 
 
+def test_weights_that_are_no_numbers_after_the_last_step_are_never_kept(tiny, manifest, tmp_path):
+    # The only loss there is was computed before them.
+    one_step = ("stage1.learning_rate=1e37", "stage1.steps_per_epoch=1", "stage2.epochs=0")
+    with pytest.raises(UnmaskError, match="validation gives what is no number at step 1 of stage1"):
+        train(tiny(*BLIND, *one_step), manifest, tmp_path)
+    assert not list(tmp_path.glob("*.pt"))
+
+
+def test_what_is_refused_before_the_first_step_claims_no_folder(tiny, manifest, tmp_path):
+    run, start = tmp_path / "run", tmp_path / "best.pt"
+    torch.save({"network": {"fc1.weight": torch.zeros(2, 2)}}, start)
+    with pytest.raises(ModelError, match="another architecture"):
+        train(tiny(), manifest, run, start=start)
+    # So another configuration may still have it.
+    assert not run.exists()
+
+
 def test_a_full_disk_leaves_the_last_checkpoint(tiny, manifest, tmp_path, monkeypatch):
     save, calls = torch.save, []
 
@@ -482,7 +499,10 @@ def test_a_run_folder_of_another_configuration_is_refused(run, manifest, tiny):
 @pytest.mark.parametrize(
     ("keep", "message"),
     [
-        (lambda line: ",real," not in line or ",val," in line, "'a' has no real picture to train"),
+        (
+            lambda line: ",real," not in line or ",val," in line,
+            r"no real .*sources a, b;",
+        ),
         (lambda line: ",val," not in line or ",real," in line, "val has no fake picture of .*'a'"),
         (lambda line: ",val," not in line, "no row of split val"),
     ],

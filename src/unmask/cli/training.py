@@ -79,17 +79,17 @@ def train(
 
     resolved = load_config(config, tuple(overrides or ()))
     with progress_bar() as bar:
-        tasks: dict[int, Any] = {}
+        tasks: dict[str, Any] = {}
 
         def show(entry: dict[str, Any]) -> None:
-            stage = entry["stage"]
+            what = f"stage {entry['stage']}" if "stage" in entry else entry["event"]
             if entry["event"] == "epoch":
-                line = f"stage {stage} epoch {entry['epoch']}: val AUC {entry['val_auc']:.4f}"
+                line = f"{what} epoch {entry['epoch']}: val AUC {entry['val_auc']:.4f}"
                 bar.console.print(f"{line}, loss {entry['val_loss']:.4f}")
                 return
-            if stage not in tasks:
-                tasks[stage] = bar.add_task(f"stage {stage}", total=entry["total"])
-            bar.update(tasks[stage], completed=entry["step"])
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=entry["total"])
+            bar.update(tasks[what], completed=entry["step"])
 
         best = run_training(resolved, manifest, run, start=start, progress=show)
     out.print(f"best weights: {best}")

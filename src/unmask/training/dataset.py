@@ -209,17 +209,18 @@ class TrainingDataset(Dataset[Sample]):
         self._originals: dict[tuple[str, str], list[Row]] = {}
         for row in (row for pool in self._plain.values() for row in pool if not row.is_fake):
             self._originals.setdefault((row.source, row.original or row.video), []).append(row)
-        self._check()
+        self._check(sorted({row.source for row in rows}))
         self._layout = self._lay_out()
 
-    def _check(self) -> None:
+    def _check(self, sources: Sequence[str]) -> None:
+        told = f'the manifest has the sources {", ".join(sources)}; "*" is all of them'
         for (source, is_fake), pool in self._plain.items():
             if not pool:
                 name = "fake" if is_fake else "real"
-                raise DataError(f"source {source!r} has no {name} picture to train on")
+                raise DataError(f"source {source!r} has no {name} picture to train on; {told}")
         for source, pool in self._genuine.items():
             if not pool:
-                raise DataError(f"source {source!r} has no genuine face to blend")
+                raise DataError(f"source {source!r} has no genuine face to blend; {told}")
 
     def _lay_out(self) -> list[tuple[str, bool, bool, int, int]]:
         """Per place of a batch: source, is_fake, paired, its number, and how many share a step."""

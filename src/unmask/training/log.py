@@ -14,7 +14,8 @@ from unmask.files import replacing
 __all__ = ["Log", "Progress", "draw_curves"]
 
 Progress = Callable[[dict[str, Any]], None]
-"""Called after each step and each epoch with what happened; see `metrics.jsonl`."""
+"""Called after each step and each epoch with what happened, see `metrics.jsonl`; and before, while
+the constants of the spectrum are taken from pictures, with how many were."""
 
 LOSSES = ("loss", "mask_loss")
 METRICS, CURVES, EVENTS = "metrics.jsonl", "curves.png", "tensorboard"

@@ -33,7 +33,6 @@ from unmask.training.dataset import (
     Batch,
     CropDataset,
     Row,
-    Sample,
     TrainingDataset,
     loaded,
     read_rows,
@@ -46,6 +45,7 @@ from unmask.training.xception import Xception
 __all__ = ["load_network", "predict", "train"]
 
 STAGES = ("stage1", "stage2")
+CONFIG = "config.json"
 N_STATISTICS, N_FEATURE_STATISTICS = 1024, 256
 """Pictures that the constants of the spectrum, and the mean features, are taken from."""
 
@@ -77,10 +77,7 @@ def train(
     if len(datasets[0]) < 2 * world:
         message = f"a batch of {len(datasets[0])} pictures is too small for {world} processes"
         raise ConfigurationError(f"{message}; each takes whole pairs of real and fake")
-    if rank == 0:
-        _claim(run, config)
-    _wait(world)
-
+    _refuse_another(run, config)
     torch.manual_seed(config.seed)
     network = network_of(config)
     for stage in (config.stage1, config.stage2):
@@ -92,9 +89,14 @@ def train(
         if start is not None:
             load_start(network, start)
             if start.suffix == ".onnx" and isinstance(network.trunk, Xception):
-                refit_batch_norm(network, _first_crops(datasets[-1], N_FEATURE_STATISTICS))
+                batches = _first(datasets[-1], N_FEATURE_STATISTICS, config.workers)
+                refit_batch_norm(network, (batch.crops.to(_device()) for batch in batches))
         # Also for a network that goes on: its pictures may come in another size or mixture now.
-        _fit_spectrum(network, datasets[0])
+        _fit_spectrum(network, datasets[0], config.workers, progress)
+    # Only now: what was refused until here may be put right without another folder.
+    if rank == 0:
+        _claim(run, config)
+    _wait(world)
     with Log(run, progress, is_writer=rank == 0, checkpoint=checkpoint) as log:
         for index, name in enumerate(STAGES):
             stage = getattr(config, name)
@@ -116,7 +118,7 @@ def train(
             network.load_state_dict(kept)
     end = run / "best.pt"
     if rank == 0:
-        _fit_feature_mean(network, datasets[-1])
+        _fit_feature_mean(network, datasets[-1], config.workers)
         state = {"network": network.state_dict(), "config": dataclasses.asdict(config)}
         write_checkpoint(end, state)
     _wait(world)
@@ -227,8 +229,7 @@ class _StageTrainer:
                 losses["mask_loss"] = share * mask_loss(located, batch.masks.to(device))
                 loss = loss + self.config.mask_loss * losses["mask_loss"]
         if not math.isfinite(total := float(loss.detach())):
-            message = f"the loss is {total} at step {self.step} of {STAGES[self.index]}"
-            raise UnmaskError(f"{message}; begin a new run with a lower learning rate")
+            raise self._diverged(f"the loss is {total}")
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         _share_gradients(self.trained, self.world)
@@ -240,6 +241,10 @@ class _StageTrainer:
             kept.lerp_(parameter.detach(), 1 - decay)
         return {name: float(value.detach()) for name, value in losses.items()}
 
+    def _diverged(self, what: str) -> UnmaskError:
+        message = f"{what} at step {self.step} of {STAGES[self.index]}"
+        return UnmaskError(f"{message}; begin a new run with a lower learning rate")
+
     def _rate(self) -> float:
         """What the learning rate is multiplied by at this step."""
         warmup = min(1.0, (self.step + 1) / max(1, self.stage.warmup_steps))
@@ -250,6 +255,8 @@ class _StageTrainer:
     def _end_epoch(self) -> None:
         with _Swapped(self.trained, self.average):
             logits, labels = predict(self.network, self.validation, self.config)
+            if not np.isfinite(logits).all():
+                raise self._diverged("validation gives what is no number")
             scores = logits[:, FAKE] - logits[:, REAL]
             sources = np.array([row.source for row in self.validation])
             aucs = {
@@ -394,30 +401,33 @@ def _mean(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     }
 
 
-def _fit_spectrum(network: FusionNetwork, dataset: TrainingDataset) -> None:
+def _fit_spectrum(
+    network: FusionNetwork, dataset: TrainingDataset, workers: int, progress: Progress
+) -> None:
     """The constants that standardise the spectrum: mean and deviation over training pictures."""
-    vectors = torch.stack([sample.spectrum for sample in _first(dataset, N_STATISTICS)])
+    parts: list[Tensor] = []
+    for batch in _first(dataset, N_STATISTICS, workers):
+        parts.append(batch.spectra)
+        done = sum(map(len, parts))
+        progress({"event": "statistics", "step": done, "total": N_STATISTICS})
+    vectors = torch.cat(parts)
     network.spectrum_mean.copy_(vectors.mean(dim=0))
     network.spectrum_std.copy_(vectors.std(dim=0) + 1e-3)
 
 
-def _fit_feature_mean(network: FusionNetwork, dataset: TrainingDataset) -> None:
+def _fit_feature_mean(network: FusionNetwork, dataset: TrainingDataset, workers: int) -> None:
     """What the trunk says on average: the picture's part of an answer is measured against it."""
     network.eval()
     with torch.inference_mode():
-        batches = _first_crops(dataset, N_FEATURE_STATISTICS)
-        pooled = [network.pooled(crops).mean(dim=0) for crops in batches]
+        batches = _first(dataset, N_FEATURE_STATISTICS, workers)
+        pooled = [network.pooled(batch.crops.to(_device())).mean(dim=0) for batch in batches]
     network.feature_mean.copy_(torch.stack(pooled).mean(dim=0))
 
 
-def _first_crops(dataset: TrainingDataset, count: int) -> Iterator[Tensor]:
-    """The crops of the first `count` training pictures, in batches, on the device."""
-    crops = torch.stack([sample.crop for sample in _first(dataset, count)])
-    yield from (part.to(_device()) for part in crops.split(32))
-
-
-def _first(dataset: TrainingDataset, count: int) -> Iterator[Sample]:
-    return (dataset[divmod(i, len(dataset))] for i in range(count))
+def _first(dataset: TrainingDataset, count: int, workers: int) -> Iterator[Batch]:
+    """The first `count` training pictures."""
+    places = [divmod(i, len(dataset)) for i in range(count)]
+    return loaded(dataset, workers=workers, sampler=places, batch_size=32)
 
 
 def _check_validation(rows: Sequence[Row], manifest: Path) -> None:
@@ -489,11 +499,9 @@ def _share_gradients(parameters: Sequence[nn.Parameter], world: int) -> None:
             parameter.grad /= world
 
 
-def _claim(run: Path, config: TrainingConfig) -> None:
-    """Make the run folder; refuse one that another configuration began."""
-    run.mkdir(parents=True, exist_ok=True)
-    resolved = json.dumps(dataclasses.asdict(config), indent=2)
-    path = run / "config.json"
+def _refuse_another(run: Path, config: TrainingConfig) -> None:
+    """Refuse a run folder that another configuration began."""
+    path = run / CONFIG
     try:
         # A run of an earlier version goes on: what it did not know yet has its default.
         is_same = not path.exists() or restored(json.loads(path.read_text())) == config
@@ -502,5 +510,10 @@ def _claim(run: Path, config: TrainingConfig) -> None:
     if not is_same:
         message = f"{run} was begun with another configuration ({path})"
         raise ConfigurationError(f"{message}; choose a new folder, or the same configuration")
-    with replacing(path) as temporary:
-        temporary.write_text(resolved)
+
+
+def _claim(run: Path, config: TrainingConfig) -> None:
+    """Make the run folder, and say in it whose it is."""
+    run.mkdir(parents=True, exist_ok=True)
+    with replacing(run / CONFIG) as temporary:
+        temporary.write_text(json.dumps(dataclasses.asdict(config), indent=2))
