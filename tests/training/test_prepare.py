@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -196,6 +197,33 @@ def test_a_stopped_run_goes_on_and_ends_the_same(folder, tmp_path):
     assert resumed.manifest.read_text() == straight
     prepare(folder, tmp_path / "b", progress=lambda *counts: seen.append(counts))
     assert seen[-2:] == [(8, 9), (9, 9)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+def test_the_processes_of_a_killed_run_end_too(folder, tmp_path):
+    run = (
+        "import sys; from pathlib import Path; from unmask.training.prepare import prepare\n"
+        "if __name__ == '__main__': prepare(*map(Path, sys.argv[1:]), workers=2, "
+        "progress=lambda done, _: done and print(done, flush=True))"
+    )
+    script = tmp_path / "run.py"
+    script.write_text(run)
+    for number in range(30):  # so that there is work left
+        copy = folder / "train" / "fake" / f"{number}.jpg"
+        shutil.copy(folder / "train" / "real" / "photo.jpg", copy)
+    environment = {**os.environ, "PYTHONPATH": str(Path(module.__file__).parents[2])}
+    command = [sys.executable, script, folder, tmp_path / "out"]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
+    assert running.stdout.readline()
+    children = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
+    assert len(children) >= 2
+    running.kill()
+    running.wait()
+    running.stdout.close()
+    end = time.monotonic() + 20
+    while any(Path("/proc", child).exists() for child in children) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not [child for child in children if Path("/proc", child).exists()]
 
 
 def test_a_cut_out_that_was_deleted_is_made_again(folder, tmp_path):

@@ -12,12 +12,13 @@ import csv
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, fields
 from functools import lru_cache, partial
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -168,7 +169,7 @@ def _mapped(
         yield from map(work, files)
         return
     # Forking a process in which ONNX Runtime has run is not safe.
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_follow_parent)
     try:
         yield from pool.map(work, files, chunksize=8)
     except BrokenProcessPool as error:
@@ -176,6 +177,18 @@ def _mapped(
         raise UnmaskError(f"{message}; start again with fewer --workers to go on") from error
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _follow_parent() -> None:
+    """Have this process end when its parent does, even if that was killed."""
+    parent = parent_process()
+    assert parent is not None
+
+    def follow() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
 
 
 def process_file(file: Path, *, target: Path, faces: Faces, frames: int) -> Outcome:
