@@ -208,3 +208,41 @@ def test_checksums_of_other_models_stay(tmp_path):
         [hashlib.sha256(b"2").hexdigest(), "a.onnx"],
         [hashlib.sha256(b"3").hexdigest(), "b.onnx"],
     ]
+
+
+def test_a_name_with_spaces_has_one_line_and_an_empty_line_does_no_harm(tmp_path):
+    (tmp_path / "SHA256SUMS").write_text("\n")
+    for data in (b"1", b"2"):
+        module._write_checksum(tmp_path / "my model.onnx", data)
+    line = f"{hashlib.sha256(b'2').hexdigest()}  my model.onnx\n"
+    assert (tmp_path / "SHA256SUMS").read_text() == line
+
+
+def test_a_model_that_takes_genuine_faces_for_fakes_is_not_exported(
+    best, manifest, tmp_path, monkeypatch
+):
+    def wrong(session, dataset):
+        is_fake = np.arange(40) % 2 == 0
+        spectra = np.zeros((40, 512), np.float32)
+        return np.linspace(-1, 1, 40) - 3.0 * is_fake, is_fake, np.full(40, "a"), spectra
+
+    monkeypatch.setattr(module, "_validation_logits", wrong)
+    target = tmp_path / "out" / "wrong.onnx"
+    with pytest.raises(ModelError, match=r"does not score the fakes .*nothing was exported"):
+        export(best, manifest, target, golden=[ASTRONAUT], documentation={})
+    assert not target.parent.exists()
+
+
+def test_a_golden_picture_without_a_face_is_told_before_validation(
+    best, manifest, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(module, "_validation_logits", lambda *_: pytest.fail("began"))
+    PIL.Image.new("RGB", (200, 200), "grey").save(tmp_path / "grey.png")
+    with pytest.raises(DataError, match="has no face"):
+        export(
+            best,
+            manifest,
+            tmp_path / "m.onnx",
+            golden=[tmp_path / "grey.png"],
+            documentation={},
+        )

@@ -26,6 +26,7 @@ from unmask import media
 from unmask.alignment import align, native_window, whole_affine
 from unmask.calibration import (
     calibrate,
+    check_calibration,
     fit_calibration,
     threshold_at_false_alarms,
     threshold_at_misses,
@@ -85,8 +86,9 @@ def export(
     pictures of one face, whose scores the file must reproduce wherever it is loaded.
 
     Raises:
-        ModelError: ONNX Runtime and torch differ by more than 1e-4.
-        DataError: split `val` lacks a class.
+        ModelError: ONNX Runtime and torch differ by more than 1e-4, or fakes do not score above
+            genuine faces, so that no calibration can be served.
+        DataError: split `val` lacks a class, or a golden picture has no face.
     """
     network, config = load_network(best)
     dataset = _validation(manifest, config)
@@ -96,8 +98,15 @@ def export(
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), providers=["CPUExecutionProvider"]
     )
+    # Before the long part: a picture without a face is a matter of a second.
+    samples = [_golden(model, session, path, config, precision) for path in golden]
     logits, is_fake, sources, spectra = _validation_logits(session, dataset)
     calibration = fit_calibration(logits, is_fake)
+    try:
+        check_calibration(calibration)
+    except ModelError as error:
+        message = f"{best} does not score the fakes of split val above its genuine faces"
+        raise ModelError(f"{message}; nothing was exported. {error}") from error
     p_fake = calibrate(logits, calibration)
     thresholds = _thresholds(p_fake, is_fake, sources)
     card = {
@@ -116,7 +125,7 @@ def export(
         "calibration": calibration,
         "thresholds": {name: thresholds[name] for name in ("likely_fake", "likely_real")},
         "quality_rules": QUALITY_RULES,
-        "golden": [_golden(model, session, path, config, precision) for path in golden],
+        "golden": samples,
         "documentation": {
             **documentation,
             "precision": PRECISIONS[precision],
@@ -348,8 +357,8 @@ def _golden(
 def _write_checksum(target: Path, data: bytes) -> None:
     sums = target.parent / CHECKSUMS
     lines = sums.read_text().splitlines() if sums.exists() else []
-    lines = [line for line in lines if line.split()[1:] != [target.name]]
-    lines.append(f"{hashlib.sha256(data).hexdigest()}  {target.name}")
-    lines.sort(key=lambda line: line.split()[1])
+    others = [line.strip() for line in lines if line.split(maxsplit=1)[1:] != [target.name]]
+    new = f"{hashlib.sha256(data).hexdigest()}  {target.name}"
+    lines = sorted(filter(None, [*others, new]), key=lambda line: line.split(maxsplit=1)[-1])
     with replacing(sums) as temporary:
         temporary.write_bytes("".join(f"{line}\n" for line in lines).encode())
