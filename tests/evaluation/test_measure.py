@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from unmask.errors import DataError
+from unmask.errors import DataError, MissingExtraError
 from unmask.evaluation import Manifest, Options, Outcome, measure, read_results, read_scores
 from unmask.evaluation.explanations import Pointing
 from unmask.evaluation.splices import Finding
@@ -133,6 +133,12 @@ def test_what_cannot_end_well_stops_before_scoring(manifest, tmp_path, arguments
     }
     with pytest.raises(DataError, match=message):
         measure(manifest, refuse, name="drawn", **{**arguments, **paths})
+
+
+def test_plots_that_cannot_be_drawn_stop_before_scoring(manifest, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(MissingExtraError, match=r"unmask\[train\]"):
+        measure(manifest, refuse, name="drawn", plots=tmp_path)
 
 
 def test_outcomes_alone_cannot_be_degraded(manifest):

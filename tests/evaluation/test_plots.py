@@ -42,7 +42,7 @@ def test_without_fakes_there_is_no_curve_to_draw(results, tmp_path):
 
 def test_a_missing_folder_or_format_is_a_clear_error(results, tmp_path):
     pytest.importorskip("matplotlib")
-    with pytest.raises(DataError, match="cannot be written"):
+    with pytest.raises(DataError, match="does not exist"):
         plot(results, tmp_path / "absent")
     with pytest.raises(DataError, match="cannot be written"):
         plot(results, tmp_path, format="bmpx")

@@ -13,7 +13,7 @@ from unmask.errors import DataError
 from unmask.evaluation.explanations import point
 from unmask.evaluation.explanations import summarise as explanations_of
 from unmask.evaluation.manifest import Manifest
-from unmask.evaluation.plots import plot
+from unmask.evaluation.plots import check_plots, plot
 from unmask.evaluation.protocol import Options, compare, evaluate, stability
 from unmask.evaluation.results import FORMAT, Results, Stability, origin, write_results
 from unmask.evaluation.robustness import DEGRADATIONS, degrade
@@ -67,8 +67,8 @@ def measure(
     for path in (scores, out):
         if path is not None and not path.parent.is_dir():
             raise DataError(f"{path}: the folder {path.parent} does not exist")
-    if plots is not None and not plots.is_dir():
-        raise DataError(f"{plots}: this folder does not exist")
+    if plots is not None:
+        check_plots(plots)
     for unknown in set(degradations) - set(DEGRADATIONS):
         raise DataError(f"no degradation {unknown!r}; there are {', '.join(DEGRADATIONS)}")
     options, track = options or Options(), track or _untracked

@@ -9,10 +9,25 @@ from typing import Any
 from unmask.errors import DataError, MissingExtraError
 from unmask.evaluation.results import Curves, Evaluation, Level
 
-__all__ = ["plot"]
+__all__ = ["check_plots", "plot"]
 
 STYLE: Any = {"font.size": 9, "axes.grid": True, "axes.axisbelow": True, "grid.color": "#dddddd"}
 REAL, FAKE = "#2c7fb8", "#d95f0e"  # told apart by the colour-blind too
+
+
+def check_plots(folder: Path) -> None:
+    """Find out before hours are spent whether plots can be drawn into `folder`.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+        DataError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: this folder does not exist")
+    try:
+        import matplotlib.figure  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError("plots", "train") from error
 
 
 def plot(results: Evaluation, folder: Path, *, format: str = "svg") -> list[Path]:  # noqa: A002
@@ -24,11 +39,10 @@ def plot(results: Evaluation, folder: Path, *, format: str = "svg") -> list[Path
         MissingExtraError: matplotlib is not installed.
         DataError: the folder cannot be written.
     """
-    try:
-        from matplotlib import rc_context
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtraError("plots", "train") from error
+    check_plots(folder)
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
     written = []
     levels = {"frame": results["frame"], "video": results["video"]}
     # A fixed salt and no date: the same results give the same file.
