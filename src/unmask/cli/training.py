@@ -51,6 +51,9 @@ def prepare(
             progress=lambda count, total: bar.update(task, completed=count, total=total),
         )
     out.print(f"{done.manifest}: {done.n_pictures} pictures", markup=False)
+    for split, labels in done.by_split.items():
+        told = ", ".join(f"{count} {label}" for label, count in labels.items())
+        out.print(f"  split {split or '(none)'}: {told}", markup=False)
     if done.left_out:
         reasons = ", ".join(f"{count} {reason}" for reason, count in done.left_out.items())
         out.print(f"left out: {reasons}; see {target / 'left-out.csv'}", markup=False)

@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -55,11 +56,14 @@ MIN_FACE_PX = 64
 class Preparation:
     """What `prepare` did: its `manifest`, how many pictures it has, and why others were left out.
 
+    `by_split` has how many of each label are in each split.
+
     `leaks` is empty unless they were allowed.
     """
 
     manifest: Path
     n_pictures: int
+    by_split: Mapping[str, Mapping[str, int]]
     left_out: Mapping[str, int]
     leaks: tuple[Leak, ...]
 
@@ -138,7 +142,10 @@ def prepare(
     _write_table(manifest, COLUMNS, (_manifest_row(row, picture) for row, picture in used))
     reasons = sorted({o.status for o in left_out})
     counts = {reason: sum(o.status == reason for o in left_out) for reason in reasons}
-    return Preparation(manifest, len(used), counts, tuple(leaks))
+    by_split: dict[str, Counter[str]] = {}
+    for row, _ in used:
+        by_split.setdefault(row.split, Counter(real=0, fake=0))[row.label] += 1
+    return Preparation(manifest, len(used), by_split, counts, tuple(leaks))
 
 
 def _process(
