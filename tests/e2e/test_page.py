@@ -348,6 +348,25 @@ def test_a_start_page_without_a_server_says_so_first(
     expect(notice).to_be_in_viewport()
 
 
+LEAVE = "() => window.dispatchEvent(new Event('beforeunload', { cancelable: true }))"
+"""True where the page lets itself be left without asking."""
+
+
+def test_a_batch_that_is_on_its_way_is_not_left_without_asking(
+    page: Page, photos: dict[str, Path]
+) -> None:
+    page.route("**/api/detect/image*", lambda _: None)  # never answered
+    choose(page, photos["no-face"])
+    expect(heading(page)).to_have_text("Analysing")
+    assert page.evaluate(LEAVE)
+    choose(page, photos["one-face"], photos["no-face"])
+    expect(page.get_by_text("0 of 3 done")).to_be_visible()
+    assert not page.evaluate(LEAVE)
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_role("button", name="Stop")).to_have_count(0)
+    assert page.evaluate(LEAVE)
+
+
 def test_a_batch_can_be_stopped(page: Page, photos: dict[str, Path]) -> None:
     choose(page, *[photos["two-faces"]] * 30)
     expect(page.get_by_text("of 30 done")).to_be_visible()

@@ -6,7 +6,7 @@ import { useEffect, useState, useSyncExternalStore } from "react";
 import { detectImage, getModel } from "@/lib/api";
 import { filesOf, isVideo } from "@/lib/files";
 import { isKept } from "@/lib/keep";
-import { type Exhibit, Queue } from "@/lib/queue";
+import { type Exhibit, isSettled, Queue } from "@/lib/queue";
 import { advice, VERDICTS } from "@/lib/verdict";
 import { Back } from "./back";
 import { ExhibitView } from "./exhibit-view";
@@ -14,6 +14,7 @@ import { Start } from "./start";
 import { Tray } from "./tray";
 import { Button, buttonClass } from "./ui/button";
 import { FileInput } from "./ui/file-input";
+import { useWarning } from "./use-warning";
 
 const NONE: readonly Exhibit[] = [];
 
@@ -29,6 +30,8 @@ export function Desk(props: {
   const exhibits = useSyncExternalStore(queue.subscribe, queue.snapshot, () => NONE);
   const model = useQuery({ queryKey: ["model"], queryFn: ({ signal }) => getModel(signal) });
   const limits = model.data?.limits;
+  // A single photo is soon sent again, a batch is not.
+  useWarning(exhibits.length > 1 && !exhibits.every(isSettled));
   // An only photo needs no address.
   const open = exhibits.length === 1 ? exhibits[0] : exhibits.find(({ id }) => id === props.openId);
 

@@ -2,12 +2,13 @@
 
 import { useQuery } from "@tanstack/react-query";
 import dynamic from "next/dynamic";
-import { useEffect, useState, useSyncExternalStore } from "react";
+import { useState, useSyncExternalStore } from "react";
 import { type Address, addressOf, hashOf } from "@/lib/address";
 import { endJob, getModel, startJob } from "@/lib/api";
 import { type Clip, Clips, isOnItsWay } from "@/lib/clips";
 import { count } from "@/lib/format";
 import { Desk } from "./desk";
+import { useWarning } from "./use-warning";
 
 const loadJobView = () => import("./job-view").then(({ JobView }) => JobView);
 const Videos = dynamic(() => import("./videos").then(({ Videos }) => Videos), { loading: Loading });
@@ -83,18 +84,6 @@ function go(address: Address) {
 function onHashChange(listener: () => void) {
   window.addEventListener("hashchange", listener);
   return () => window.removeEventListener("hashchange", listener);
-}
-
-/** Ask before the page is left while a video is on its way. */
-function useWarning(isNeeded: boolean) {
-  useEffect(() => {
-    if (!isNeeded) {
-      return;
-    }
-    const warn = (event: BeforeUnloadEvent) => event.preventDefault();
-    window.addEventListener("beforeunload", warn);
-    return () => window.removeEventListener("beforeunload", warn);
-  }, [isNeeded]);
 }
 
 function Loading() {
