@@ -47,6 +47,15 @@ def test_figures_are_those_of_the_file(folder, results):
     assert "| real | " in render(part("confusion"), folder)
 
 
+def test_one_difference_can_stand_by_itself(folder, results):
+    change = {"value": -0.0125, "low": -0.02, "high": 0.001, "p_value": 0.1}
+    results["comparison"] = {"figures": {"auc": change, "eer": None}, "delong": None}
+    write_results(folder / "drawn.json", results)
+    assert "-->-0.013 [-0.020, 0.001]<!--" in render(part("change.auc"), folder)
+    with pytest.raises(DataError, match="has no 'change.eer'"):
+        render(part("change.eer"), folder)
+
+
 def test_what_is_not_defined_is_a_dash(folder, results):
     results["frame"]["figures"]["auc"] = {"value": None, "low": None, "high": None}
     write_results(folder / "drawn.json", results)

@@ -43,6 +43,7 @@ describe("excerpt", () => {
     // The same pictures once more, only some of them.
     expect(isMeasurement({ ...file, robustness: { "jpeg-50": {} } })).toBe(false);
     expect(isMeasurement({ ...file, robustness: {}, explanations: {} })).toBe(false);
+    expect(isMeasurement({ ...file, settings: { without: "frequency" } })).toBe(false);
   });
 
   it("is there for the results files of the repository", () => {

@@ -14,9 +14,10 @@ export function excerpt({ name, model, origin, settings, frame, verdicts }) {
 }
 
 /** A file of another kind, such as an ablation's, has no verdicts to tell; and one that looks closer
- * at a part of another's pictures, degraded or explained, would tell the same once more. */
+ * at another's pictures, degraded, explained or by a part of the model, would tell of them twice. */
 export function isMeasurement(file) {
-  const isCloserLook = Object.keys(file.robustness ?? {}).length > 0 || file.explanations;
+  const isDegraded = Object.keys(file.robustness ?? {}).length > 0;
+  const isCloserLook = isDegraded || file.explanations || file.settings?.without;
   const isComplete = file.name && file.model && file.origin && Array.isArray(file.verdicts);
   return Boolean(isComplete && !isCloserLook);
 }

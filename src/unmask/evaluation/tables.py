@@ -293,6 +293,9 @@ TABLES: Mapping[str, Callable[[Results], str]] = {
 
 def _figure(results: Results, wanted: str) -> str:
     name, _, figure = wanted.partition(".")
+    comparison = results["comparison"]
+    if name == "change" and comparison and (change := comparison["figures"].get(figure)):
+        return _range(change["value"], change["low"], change["high"])
     level = dict(_levels(results)).get(name)
     if level is None or figure not in level["figures"]:
         known = ", ".join([*TABLES, *(f"frame.{key}" for key in NAMES)])
