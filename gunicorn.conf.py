@@ -1,6 +1,6 @@
 """How gunicorn serves Unmask: `gunicorn` without arguments, at 0.0.0.0:$PORT."""
 
-# Nothing heavier: onnxruntime must not be loaded before gunicorn forks, or its workers end in a crash.
+# Nothing heavier: with onnxruntime loaded before gunicorn forks, its workers end in a crash.
 from unmask.memory import limit_memory
 from unmask.settings import load_settings
 

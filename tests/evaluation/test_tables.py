@@ -52,7 +52,7 @@ def test_one_difference_can_stand_by_itself(folder, results):
     results["comparison"] = {"figures": {"auc": change, "eer": None}, "delong": None}
     write_results(folder / "drawn.json", results)
     assert "-->-0.013 [-0.020, 0.001]<!--" in render(part("change.auc"), folder)
-    with pytest.raises(DataError, match="has no 'change.eer'"):
+    with pytest.raises(DataError, match=r"has no 'change\.eer'"):
         render(part("change.eer"), folder)
 
 
