@@ -34,6 +34,8 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("data")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("UNMASK_DATA_DIR", str(folder))
+        # A server that a test starts in this process would limit all the tests that follow.
+        patch.setenv("UNMASK_MAX_MEMORY_BYTES", "0")
         yield folder
 
 

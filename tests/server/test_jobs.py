@@ -262,7 +262,9 @@ def test_a_server_told_to_end_hands_its_job_back_and_leaves_nobody(
     with log.open("wb") as file:
         server = subprocess.Popen(
             [sys.executable, "-m", *command.format(address[1]).split()],
-            env=environment(UNMASK_DATA_DIR=str(tmp_path)),
+            env=environment(
+                UNMASK_DATA_DIR=str(tmp_path), UNMASK_MAX_MEMORY_BYTES=str(3 * 1024**3)
+            ),
             cwd=SOURCES.parent,
             stderr=file,
         )
@@ -270,7 +272,7 @@ def test_a_server_told_to_end_hands_its_job_back_and_leaves_nobody(
         wait_for_reader(pipe)
         if sys.platform == "linux":
             limits = Path(f"/proc/{server.pid}/limits").read_text()
-            assert f"Max data size {4 * 1024**3} " in " ".join(limits.split())
+            assert f"Max data size {3 * 1024**3} " in " ".join(limits.split())
         wait_for(lambda: send_half_a_job(address))
         server.send_signal(signal.SIGTERM)
         assert server.wait(600) == 0
