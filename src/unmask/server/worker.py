@@ -15,8 +15,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
-from multiprocessing import parent_process
-from multiprocessing.connection import wait
 from typing import Any, BinaryIO
 
 import PIL.Image
@@ -25,6 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from unmask.alignment import align
 from unmask.detector import Detector, kind_of
 from unmask.errors import InputError, UnreadableError, UnsupportedFormatError
+from unmask.parent import end_with_parent
 from unmask.server import requestlog
 from unmask.server.folder import Folder
 from unmask.server.problems import problem
@@ -274,7 +273,7 @@ def work(settings: Settings, name: str, ends_when_idle: bool) -> None:
     """The whole life of a worker process."""
     # Ctrl-C reaches every process of a terminal; the parent decides when this one ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_follow_parent, daemon=True).start()
+    end_with_parent(LOST)
     requestlog.to_stderr()
     folder = Folder(settings.data_dir)
     store = folder.store(settings)
@@ -288,11 +287,3 @@ def work(settings: Settings, name: str, ends_when_idle: bool) -> None:
         except SQLAlchemyError as error:
             log.warning("the store does not answer: %s", error)
             time.sleep(1.0)
-
-
-def _follow_parent() -> None:
-    """End when the parent does, even if it was killed: nobody would end this process otherwise."""
-    parent = parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(LOST)

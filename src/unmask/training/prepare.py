@@ -12,14 +12,13 @@ import csv
 import hashlib
 import json
 import os
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, fields
 from functools import lru_cache, partial
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -32,6 +31,7 @@ from unmask.detector import kind_of
 from unmask.errors import ConfigurationError, DataError, InputError, UnmaskError
 from unmask.faces import FaceDetector
 from unmask.files import replacing
+from unmask.parent import end_with_parent
 from unmask.training.leakage import Leak, near_duplicates, perceptual_hash, shared_between_splits
 from unmask.training.sources import Source, read_sources
 from unmask.types import FACTS, Box, Face, Image
@@ -176,7 +176,8 @@ def _mapped(
         yield from map(work, files)
         return
     # Forking a process in which ONNX Runtime has run is not safe.
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_follow_parent)
+    spawn = get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=spawn, initializer=end_with_parent)
     try:
         yield from pool.map(work, files, chunksize=8)
     except BrokenProcessPool as error:
@@ -184,18 +185,6 @@ def _mapped(
         raise UnmaskError(f"{message}; start again with fewer --workers to go on") from error
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _follow_parent() -> None:
-    """Have this process end when its parent does, even if that was killed."""
-    parent = parent_process()
-    assert parent is not None
-
-    def follow() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=follow, daemon=True).start()
 
 
 def process_file(file: Path, *, target: Path, faces: Faces, frames: int) -> Outcome:
