@@ -4,7 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Plus } from "lucide-react";
 import { useEffect, useState, useSyncExternalStore } from "react";
 import { detectImage, getModel } from "@/lib/api";
-import { filesOf, isVideo } from "@/lib/files";
+import { type Brought, filesOf, isVideo } from "@/lib/files";
 import { isKept } from "@/lib/keep";
 import { type Exhibit, isSettled, Queue } from "@/lib/queue";
 import { advice, VERDICTS } from "@/lib/verdict";
@@ -48,10 +48,20 @@ export function Desk(props: {
     }
   }
 
-  const isDragging = useIncoming(take);
+  const [unopened, setUnopened] = useState<readonly string[]>([]);
+  const isDragging = useIncoming((brought) => {
+    setUnopened(brought.unopened);
+    take(brought.files);
+  });
   return (
     <>
       {isDragging && <DropVeil />}
+      {unopened.length > 0 && (
+        <p role="alert" className="mt-5 max-w-prose break-words text-fake text-sm">
+          {listed(unopened)} could not be opened and {unopened.length === 1 ? "was" : "were"} not
+          analysed. Perhaps you may not read {unopened.length === 1 ? "it" : "them"}.
+        </p>
+      )}
       <p role="status" className="sr-only">
         {open && announcement(open)}
       </p>
@@ -100,7 +110,7 @@ export function Desk(props: {
 }
 
 /** Take what is dropped or pasted anywhere; true while something hangs over the page. */
-function useIncoming(onFiles: (files: readonly File[]) => void): boolean {
+function useIncoming(onBrought: (brought: Brought) => void): boolean {
   const [isDragging, setDragging] = useState(false);
   useEffect(() => {
     const over = (event: DragEvent) => {
@@ -118,12 +128,12 @@ function useIncoming(onFiles: (files: readonly File[]) => void): boolean {
       event.preventDefault();
       setDragging(false);
       if (event.dataTransfer) {
-        onFiles(await filesOf(event.dataTransfer));
+        onBrought(await filesOf(event.dataTransfer));
       }
     };
     const paste = async (event: ClipboardEvent) => {
       if (event.clipboardData) {
-        onFiles(await filesOf(event.clipboardData));
+        onBrought(await filesOf(event.clipboardData));
       }
     };
     document.addEventListener("dragover", over);
@@ -136,7 +146,7 @@ function useIncoming(onFiles: (files: readonly File[]) => void): boolean {
       document.removeEventListener("drop", drop);
       document.removeEventListener("paste", paste);
     };
-  }, [onFiles]);
+  }, [onBrought]);
   return isDragging;
 }
 
@@ -148,6 +158,12 @@ function DropVeil() {
       </div>
     </div>
   );
+}
+
+/** The first three names, and how many more there are. */
+function listed(names: readonly string[]): string {
+  const more = names.length - 3;
+  return names.slice(0, 3).join(", ") + (more > 0 ? ` and ${more} more` : "");
 }
 
 function announcement({ file, progress }: Exhibit): string {

@@ -1,4 +1,4 @@
-import { Check, Copy, Download } from "lucide-react";
+import { Check, Copy, Download, Printer } from "lucide-react";
 import { type ReactNode, useState } from "react";
 import type { ImageAnswer, JobVideo } from "@/lib/api";
 import { save } from "@/lib/export";
@@ -17,8 +17,6 @@ export function Facts(props: {
   /** Where the report is kept. */
   kept: ReactNode;
   className: string;
-  /** Further buttons. */
-  children?: ReactNode;
 }) {
   const { name, report } = props;
   const { model, sha256 } = report;
@@ -45,10 +43,21 @@ export function Facts(props: {
           <Download className="size-4" aria-hidden="true" />
           Save the report as JSON
         </Button>
-        {props.children}
+        <Button onClick={() => printAs(`${name} - Unmask`)}>
+          <Printer className="size-4" aria-hidden="true" />
+          Print the report
+        </Button>
       </div>
     </section>
   );
+}
+
+/** Print under a name: a browser that saves a PDF calls it by the title of the page. */
+function printAs(title: string): void {
+  const usual = document.title;
+  document.title = title;
+  window.print();
+  document.title = usual;
 }
 
 function Hash({ hash }: { hash: string }) {

@@ -1,9 +1,7 @@
-import { Printer } from "lucide-react";
 import type { ReactNode } from "react";
 import type { ImageAnswer } from "@/lib/api";
 import { bytes } from "@/lib/format";
 import { type Fact, Facts } from "./facts";
-import { Button } from "./ui/button";
 
 /** What the file says of its making; anyone can write that. */
 const CAMERA = {
@@ -25,20 +23,5 @@ export function FileFacts(props: { name: string; answer: ImageAnswer; kept: Reac
       return value ? [[called, value]] : [];
     }),
   ];
-  return (
-    <Facts name={name} report={answer} file={file} kept={props.kept} className="mt-4">
-      <Button onClick={() => printAs(`${name} - Unmask`)}>
-        <Printer className="size-4" aria-hidden="true" />
-        Print the report
-      </Button>
-    </Facts>
-  );
-}
-
-/** Print under a name: a browser that saves a PDF calls it by the title of the page. */
-function printAs(title: string): void {
-  const usual = document.title;
-  document.title = title;
-  window.print();
-  document.title = usual;
+  return <Facts name={name} report={answer} file={file} kept={props.kept} className="mt-4" />;
 }

@@ -1,5 +1,47 @@
 import { describe, expect, it } from "vitest";
-import { isVideo, sha256 } from "./files";
+import { filesOf, isVideo, sha256 } from "./files";
+
+function file(name: string, isReadable = true) {
+  return {
+    name,
+    isFile: true,
+    file: (resolve: (file: File) => void, reject: (error: Error) => void) =>
+      isReadable ? resolve(new File(["x"], name)) : reject(new Error("NotReadableError")),
+  };
+}
+
+/** A folder whose reader hands out one entry at a time. */
+function folder(name: string, children: object[]) {
+  const createReader = () => {
+    const left = [...children];
+    return { readEntries: (resolve: (part: object[]) => void) => resolve(left.splice(0, 1)) };
+  };
+  return { name, isFile: false, isDirectory: true, createReader };
+}
+
+function dropped(...entries: object[]): DataTransfer {
+  const items = entries.map((entry) => ({ webkitGetAsEntry: () => entry }));
+  return { items, files: [] } as unknown as DataTransfer;
+}
+
+describe("filesOf", () => {
+  it("are those of folders within folders, but none that is hidden", async () => {
+    const inner = folder("inner", [file("b.jpg")]);
+    const brought = await filesOf(
+      dropped(folder("outer", [file("a.jpg"), inner, file(".DS_Store")]), file("c.jpg")),
+    );
+    expect(brought.files.map(({ name }) => name)).toEqual(["a.jpg", "b.jpg", "c.jpg"]);
+    expect(brought.unopened).toEqual([]);
+  });
+
+  it("are the rest where one cannot be opened, which is named", async () => {
+    const brought = await filesOf(
+      dropped(folder("outer", [file("a.jpg"), file("locked.jpg", false), file("b.jpg")])),
+    );
+    expect(brought.files.map(({ name }) => name)).toEqual(["a.jpg", "b.jpg"]);
+    expect(brought.unopened).toEqual(["locked.jpg"]);
+  });
+});
 
 describe("isVideo", () => {
   it.each([

@@ -1,22 +1,46 @@
 /** What a drop, a paste or a choice brings. */
 
+export interface Brought {
+  files: File[];
+  /** The names of what could not be opened: a file or folder that vanished or may not be read. */
+  unopened: string[];
+}
+
 /** The files of a drop, those of dropped folders included; a paste has files only. */
-export async function filesOf(transfer: DataTransfer): Promise<File[]> {
+export async function filesOf(transfer: DataTransfer): Promise<Brought> {
   // Both lists are emptied as soon as the event is over: read them before the first await.
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.() ?? null);
   const files = [...transfer.files];
   if (!entries.some((entry) => entry?.isDirectory)) {
-    return files;
+    return { files, unopened: [] };
   }
-  const found = await Promise.all(entries.map((entry) => (entry ? filesUnder(entry) : [])));
-  return found.flat();
+  return under(entries.filter((entry) => entry !== null));
 }
 
-async function filesUnder(entry: FileSystemEntry): Promise<File[]> {
-  if (isFile(entry)) {
-    return [await new Promise<File>((resolve, reject) => entry.file(resolve, reject))];
+async function under(entries: readonly FileSystemEntry[]): Promise<Brought> {
+  const brought = await Promise.all(entries.map(opened));
+  return {
+    files: brought.flatMap(({ files }) => files),
+    unopened: brought.flatMap(({ unopened }) => unopened),
+  };
+}
+
+/** What an entry holds. One that cannot be opened must not cost the rest of its folder. */
+async function opened(entry: FileSystemEntry): Promise<Brought> {
+  try {
+    if (isFile(entry)) {
+      const file = await new Promise<File>((resolve, reject) => entry.file(resolve, reject));
+      return { files: [file], unopened: [] };
+    }
+    const children = await childrenOf(entry as FileSystemDirectoryEntry);
+    return under(children.filter((child) => !child.name.startsWith(".")));
+  } catch {
+    return { files: [], unopened: [entry.name] };
   }
-  const reader = (entry as FileSystemDirectoryEntry).createReader();
+}
+
+async function childrenOf(folder: FileSystemDirectoryEntry): Promise<FileSystemEntry[]> {
+  const reader = folder.createReader();
   const read = () =>
     new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
   const found: FileSystemEntry[] = [];
@@ -24,8 +48,7 @@ async function filesUnder(entry: FileSystemEntry): Promise<File[]> {
   for (let part = await read(); part.length > 0; part = await read()) {
     found.push(...part);
   }
-  const visible = found.filter((child) => !child.name.startsWith("."));
-  return (await Promise.all(visible.map(filesUnder))).flat();
+  return found;
 }
 
 function isFile(entry: FileSystemEntry): entry is FileSystemFileEntry {
