@@ -52,11 +52,11 @@ VARIANTS: Mapping[str, tuple[str, ...]] = {
     "spectrum alone": FREQUENCY,
     "spectrum alone, of native pixels": (*FREQUENCY, "spectrum=native"),
     "spectrum of native pixels": ("spectrum=native",),
-    NO_START: (),
+    NO_START: ("stage2.train_from=stem",),
     "without augmentation": NOT_AUGMENTED,
     "without self-blending": NOT_BLENDED,
     "margin 1.3": ("crop_margin=1.3",),
-    "without partners": ("batch.partners=0",),
+    "with partners": ("batch.partners=0.95", "batch.partial=0.25"),
     "without masks": ("mask_loss=0",),
     "frozen batch normalisation": ("live_batch_norm=false",),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -80,7 +81,10 @@ def test_a_killed_ablation_goes_on_and_says_what_each_part_brings(small, tmp_pat
 def test_every_variant_is_a_configuration_that_differs(tmp_path):
     resolved = {name: load_config(module.CONFIG, sets) for name, sets in module.VARIANTS.items()}
     base = resolved.pop(module.BASE)
-    assert resolved.pop(module.NO_START) == base
+    scratch = resolved.pop(module.NO_START)
+    # What starts from nothing has no first blocks to leave as they are.
+    assert scratch.stage2.train_from == "stem"
+    assert replace(scratch, stage2=base.stage2) == base
     for name, config in resolved.items():
         assert config != base, name
         # An equal budget.
