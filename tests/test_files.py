@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from unmask.errors import DataError, UnmaskError
-from unmask.files import read_table, replacing
+from unmask.files import below, read_table, replacing
 
 
 @pytest.fixture
@@ -62,3 +62,16 @@ def test_a_quotation_mark_that_is_never_closed_is_told_as_what_it_is(path: Path)
     path.write_text('path,label\n"a,real\n' + 50_000 * "b,real\n")
     with pytest.raises(DataError, match=r"json:\d+: no CSV file: field larger"):
         list(read_table(path, required=("path",)))
+
+
+def test_links_are_followed_and_nothing_is_entered_twice(tmp_path: Path) -> None:
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    (elsewhere / "b.jpg").touch()
+    (folder := tmp_path / "folder").mkdir()
+    (folder / "c.jpg").touch()
+    (folder / "a").symlink_to(elsewhere)
+    (folder / "again").symlink_to(elsewhere)
+    (elsewhere / "back").symlink_to(folder)
+    (folder / "nothing.jpg").symlink_to(tmp_path / "absent")
+    names = [str(path.relative_to(folder)) for path in below(folder)]
+    assert names == ["a/b.jpg", "c.jpg", "nothing.jpg"]

@@ -1,16 +1,35 @@
-"""Files that are written whole or not at all, and tables that are read or refused."""
+"""What is below a folder, files that are written whole or not at all, and tables that are read."""
 
 from __future__ import annotations
 
 import csv
 import io
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from unmask.errors import DataError, UnmaskError
 
-__all__ = ["read_table", "replacing"]
+__all__ = ["below", "read_table", "replacing"]
+
+
+def below(folder: Path) -> Iterator[Path]:
+    """Every file below a folder, by name; a folder that may not be looked into is given itself.
+
+    Links are followed, also to folders, but nothing is entered twice: a link may lead back.
+    """
+    entered: set[Path] = set()
+
+    def files(place: Path) -> Iterator[Path]:
+        if not place.is_dir() or not os.access(place, os.R_OK | os.X_OK):
+            yield place
+        elif (real := place.resolve()) not in entered:
+            entered.add(real)
+            for child in sorted(place.iterdir()):
+                yield from files(child)
+
+    return files(folder)
 
 
 @contextmanager

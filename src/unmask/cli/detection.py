@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
@@ -14,6 +13,7 @@ import typer
 from unmask.cli.printing import print_report
 from unmask.cli.terminal import ALL_ANALYSED, SOME_NOT_ANALYSED, progress_bar, showing
 from unmask.errors import ConfigurationError
+from unmask.files import below
 
 if TYPE_CHECKING:
     from unmask.detector import Detector
@@ -172,15 +172,14 @@ def _expand(paths: Iterable[Path]) -> Iterator[Path]:
     """Files as they are named; of a folder, every picture and video below it, by name."""
     for path in paths:
         if path.is_dir():
-            yield from sorted(p for p in path.rglob("*") if _is_wanted(p))
+            yield from filter(_is_wanted, below(path))
         else:
             yield path
 
 
 def _is_wanted(path: Path) -> bool:
-    if path.is_dir():
-        # What may not be looked into is taken itself, to be told as unreadable.
-        return not os.access(path, os.R_OK | os.X_OK)
+    if path.is_dir():  # one that may not be looked into, to be told as unreadable
+        return True
     # To open a pipe would be to wait for somebody to write into it.
     return path.suffix.lower() in PICTURES | VIDEOS and not path.is_fifo()
 

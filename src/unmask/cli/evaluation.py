@@ -62,7 +62,7 @@ def evaluate(
     check_targets((scores, results), (manifest, outcomes, other))
     wanted = {name: value for name, value in (("split", split), ("source", source)) if value}
     read = evaluation.read_manifest(manifest).where(**wanted)
-    degradations = tuple(filter(None, degrade.split(",")))
+    degradations = tuple(filter(None, map(str.strip, degrade.split(","))))
     if degrade == "all":
         degradations = tuple(evaluation.DEGRADATIONS)
     given = evaluation.read_scores(outcomes, read) if outcomes else ()

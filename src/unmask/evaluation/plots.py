@@ -8,6 +8,7 @@ from typing import Any
 
 from unmask.errors import DataError, MissingExtraError
 from unmask.evaluation.results import Curves, Evaluation, Level
+from unmask.files import replacing
 
 __all__ = ["check_plots", "plot"]
 
@@ -37,7 +38,8 @@ def plot(results: Evaluation, folder: Path, *, format: str = "svg") -> list[Path
 
     Raises:
         MissingExtraError: matplotlib is not installed.
-        DataError: the folder cannot be written.
+        DataError: there is no such folder, or no such format.
+        UnmaskError: it cannot be written.
     """
     check_plots(folder)
     from matplotlib import rc_context
@@ -57,8 +59,9 @@ def plot(results: Evaluation, folder: Path, *, format: str = "svg") -> list[Path
                 path = folder / f"{name}-{kind}.{format}"
                 metadata = {"Date": None} if format == "svg" else None
                 try:
-                    figure.savefig(path, dpi=150, metadata=metadata)
-                except (OSError, ValueError) as error:
+                    with replacing(path) as temporary:
+                        figure.savefig(temporary, format=format, dpi=150, metadata=metadata)
+                except ValueError as error:
                     raise DataError(f"{path}: cannot be written: {error}") from error
                 written.append(path)
     return written

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unmask.errors import DataError
-from unmask.files import read_table
+from unmask.files import below, read_table
 from unmask.types import FACTS, Facts
 
 __all__ = ["Source", "read_sources"]
@@ -63,7 +63,8 @@ def _read_folder(folder: Path) -> list[Source]:
         Source(file, label, source=folder.resolve().name, split=split)
         for split in ("train", "val", "test")
         for label in ("real", "fake")
-        for file in sorted((folder / split / label).rglob("*"))
+        if (folder / split / label).is_dir()
+        for file in below(folder / split / label)
         if file.is_file() and not file.name.startswith(".")
     ]
 
