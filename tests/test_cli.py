@@ -377,7 +377,7 @@ def test_videos_are_measured_as_they_are_judged(
     measured = json.loads(out.read_text())
     assert measured["settings"]["files"] == "videos"
     assert (measured["frame"]["n"], measured["video"]["n"]) == (4, 2)
-    assert measured["splices"]["found"]["n"] == measured["splices"]["false_alarms"]["n"] == 1
+    assert measured["splices"]["all"]["n"] == measured["splices"]["false_alarms"]["n"] == 1
     told = [line.split(",") for line in scores.read_text().splitlines()[1:]]
     for label, values in zip(("real", "fake"), told, strict=True):
         report = detector.video(tmp_path / f"{label}.mp4")

@@ -76,7 +76,10 @@ def test_noise_is_the_same_in_any_part_of_a_manifest(manifest):
 
 
 def test_what_was_spliced_is_measured_beside_the_figures(manifest, monkeypatch):
-    found = [Finding(0, 1, is_found=True), Finding(0, None, is_found=False)]
+    found = [
+        Finding(0, 1, is_found=True, is_pointed_to=True),
+        Finding(0, None, is_found=False, is_pointed_to=False),
+    ]
     module = sys.modules["unmask.evaluation.measure"]  # the package names its function so too
     monkeypatch.setattr(module, "pairs", lambda _: [(0, 1), (0, None)])
     monkeypatch.setattr(module, "find_splices", lambda *_: iter(found))
@@ -91,7 +94,8 @@ def test_what_was_spliced_is_measured_beside_the_figures(manifest, monkeypatch):
         manifest, outcomes, name="n", judge=lambda _: None, track=track, options=QUICK
     )
     assert steps == [("splices", 2)]
-    assert (results["splices"]["found"]["value"], results["splices"]["found"]["n"]) == (1, 1)
+    spliced = results["splices"]["all"]
+    assert (spliced["n"], spliced["found"]["value"], spliced["pointed"]["value"]) == (1, 1, 1)
     assert "| no fake | 1 | 0.000" in TABLES["splices"](results)
     assert TABLES["videos"](results).count("| swap |") == 2
 

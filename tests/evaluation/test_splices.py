@@ -14,24 +14,54 @@ from unmask.evaluation.splices import (
     Finding,
     find_splices,
     is_found,
+    is_pointed_to,
     pairs,
     splice,
     summarise,
 )
-from unmask.types import Interval, ModelIdentity, TrackReport, Verdict, VideoReport
+from unmask.types import (
+    Box,
+    Face,
+    FaceReport,
+    FrameReport,
+    Interval,
+    ModelIdentity,
+    Prediction,
+    Quality,
+    Reason,
+    TrackReport,
+    Verdict,
+    VideoReport,
+)
 from unmask.video import Video
 
 VIDEOS = Path(__file__).parents[2] / "../shared/data/ffpp-c23.tar"
 MISSED = "the released weights reach the threshold on few fakes of FaceForensics++"
 
 
-def report(verdict: Verdict, *intervals: tuple[float, float]) -> VideoReport:
+def report(
+    verdict: Verdict, *intervals: tuple[float, float], p_fakes: tuple[float | None, ...] = ()
+) -> VideoReport:
+    """One person, with these scores from second to second; None where there was no face."""
     found = tuple(Interval(start_s, end_s, 0.9) for start_s, end_s in intervals)
     track = TrackReport(verdict, None, 0.9, None, 0.0, 9.0, 9, 9, found)
+    frames = tuple(frame(10 * n, float(n), p_fake) for n, p_fake in enumerate(p_fakes))
     model = ModelIdentity("m", "1", "0" * 64)
-    return VideoReport(
-        *(None, None, verdict, None, (track,), (), 0, None, 9, 9, "MP4", "h264", "scan", model, {})
+    rest = (0, None, 9, 9, "MP4", "h264", "scan", model, {})
+    return VideoReport(None, None, verdict, None, (track,), frames, *rest)
+
+
+def frame(index: int, time_s: float, p_fake: float | None) -> FrameReport:
+    if p_fake is None:
+        return FrameReport(index, time_s, (), (), Reason.NO_FACE)
+    face = FaceReport(
+        Face(Box(0, 0, 100, 100), np.zeros((5, 2), np.float32), 0.99),
+        Verdict.INCONCLUSIVE,
+        None,
+        Prediction(0.0, p_fake),
+        Quality(100, 9, 0, 0, 0, None, ()),
     )
+    return FrameReport(index, time_s, (face,), (0,), None)
 
 
 @pytest.fixture
@@ -79,27 +109,49 @@ def test_found_is_a_person_called_fake_at_that_time(verdict, intervals, found):
     assert is_found(report(verdict, *intervals), 4.0, 6.0) is found
 
 
+@pytest.mark.parametrize(
+    ("p_fakes", "is_pointed"),
+    [
+        ((0.3, 0.2, 0.9, 0.4, 0.8), True),
+        ((0.3, 0.9, 0.8, 0.7, None), False),
+        ((0.3, 0.2, 0.8, 0.7, 0.9), False),  # the time ends before its end
+        ((None, None), False),
+    ],
+)
+def test_pointed_to_is_the_time_of_the_highest_score(p_fakes, is_pointed):
+    told = report(Verdict.INCONCLUSIVE, p_fakes=p_fakes)
+    assert is_pointed_to(told, 2.0, 4.0) is is_pointed
+
+
 def test_what_is_judged_is_the_spliced_file_and_the_genuine_one_alone(manifest):
     brightness = []
 
     def judge(path: Path) -> VideoReport:
         with Video(path) as video:
             brightness.append(next(video.frames([50])).pixels.mean())
-        return report(Verdict.LIKELY_FAKE, (0.0, 9.0))
+        return report(Verdict.LIKELY_FAKE, (0.0, 9.0), p_fakes=(0.1,) * 5 + (0.9,))
 
     findings = list(find_splices(manifest, pairs(manifest), judge))
-    assert findings == [Finding(1, 0, is_found=True), Finding(1, None, is_found=True)]
+    assert findings == [
+        Finding(1, 0, is_found=True, is_pointed_to=True),
+        Finding(1, None, is_found=True, is_pointed_to=False),
+    ]
     assert brightness == pytest.approx([200, 40], abs=4)
 
 
 def test_the_shares_and_how_sure_they_are(manifest):
-    found = [Finding(1, 0, is_found=True), Finding(1, 2, is_found=False)]
-    told = summarise(manifest, [*found, Finding(1, None, is_found=False)])
+    findings = [
+        Finding(1, 0, is_found=True, is_pointed_to=True),
+        Finding(1, 2, is_found=False, is_pointed_to=True),
+        Finding(1, None, is_found=False, is_pointed_to=False),
+    ]
+    told = summarise(manifest, findings)
     assert told["share"] == 0.2
-    assert (told["found"]["n"], told["found"]["value"]) == (2, 0.5)
+    spliced = told["all"]
+    assert (spliced["n"], spliced["found"]["value"], spliced["pointed"]["value"]) == (2, 0.5, 1)
     assert (told["false_alarms"]["n"], told["false_alarms"]["value"]) == (1, 0.0)
     assert told["false_alarms"]["high"] > 0.5
-    assert told["methods"]["swap"] == told["found"]
+    assert told["methods"] == {"swap": spliced}
 
 
 @pytest.mark.skipif(not VIDEOS.exists(), reason="../shared/data/ffpp-c23.tar is not there")

@@ -102,15 +102,23 @@ class Counted(Estimate):
 
 
 class Splices(TypedDict):
-    """Genuine videos with `share` of a fake in them: how many were `found`, and by method.
+    """Genuine videos with `share` of a fake in them, all and by the fake's method.
 
     `false_alarms` is of the genuine ones without a fake.
     """
 
     share: float
-    found: Counted
+    all: Spliced
+    methods: dict[str, Spliced]
     false_alarms: Counted
-    methods: dict[str, Counted]
+
+
+class Spliced(TypedDict):
+    """Of `n` such videos, how many were `found`, and in how many the fake was `pointed` to."""
+
+    n: int
+    found: Estimate
+    pointed: Estimate
 
 
 class Explanations(TypedDict):

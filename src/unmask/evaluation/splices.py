@@ -1,5 +1,7 @@
 """A short fake inside a genuine video: is it called fake, and is the time right?
 
+Also where it is not called fake: does the frame that looks manipulated most show the fake?
+
 Each fake video is put, for a fifth of the length, into the middle of the genuine one it was made
 from, so that nothing but the manipulation changes there. The genuine videos go through the same
 encoder and must stay quiet.
@@ -18,10 +20,19 @@ import numpy as np
 
 from unmask.evaluation.intervals import proportion
 from unmask.evaluation.manifest import Manifest
-from unmask.evaluation.results import Counted, Splices
+from unmask.evaluation.results import Estimate, Spliced, Splices
+from unmask.temporal import frame_scores
 from unmask.types import Verdict, VideoReport
 
-__all__ = ["Finding", "find_splices", "is_found", "pairs", "splice", "summarise"]
+__all__ = [
+    "Finding",
+    "find_splices",
+    "is_found",
+    "is_pointed_to",
+    "pairs",
+    "splice",
+    "summarise",
+]
 
 SHARE = 0.2
 ENCODER = {"crf": "12", "preset": "veryfast"}
@@ -30,7 +41,7 @@ ENCODER = {"crf": "12", "preset": "veryfast"}
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Whether the fake of row `fake` was found in the video of row `genuine`.
+    """Whether the fake of row `fake` was found in the video of row `genuine`, or pointed to.
 
     Where `fake` is None there was none, and `is_found` is a false alarm.
     """
@@ -38,6 +49,7 @@ class Finding:
     genuine: int
     fake: int | None
     is_found: bool
+    is_pointed_to: bool
 
 
 def pairs(manifest: Manifest) -> list[tuple[int, int | None]]:
@@ -68,9 +80,10 @@ def find_splices(
             start_s, end_s = splice(files[0], files[-1], target)
             report = judge(target)
             if fake is None:
-                yield Finding(genuine, None, report.verdict is Verdict.LIKELY_FAKE)
+                yield Finding(genuine, None, report.verdict is Verdict.LIKELY_FAKE, False)
             else:
-                yield Finding(genuine, fake, is_found(report, start_s, end_s))
+                found, pointed = (of(report, start_s, end_s) for of in (is_found, is_pointed_to))
+                yield Finding(genuine, fake, found, pointed)
 
 
 def splice(genuine: Path, fake: Path, target: Path) -> tuple[float, float]:
@@ -116,25 +129,40 @@ def is_found(report: VideoReport, start_s: float, end_s: float) -> bool:
     )
 
 
+def is_pointed_to(report: VideoReport, start_s: float, end_s: float) -> bool:
+    """Whether the frame most likely fake, the one a report opens at, is of this time.
+
+    Where scores say nothing it is so as often as the time is long.
+    """
+    times_s = {frame.index: frame.time_s for frame in report.frames}
+    scores = dict(frame_scores(report))
+    return bool(scores) and start_s <= times_s[max(scores, key=scores.__getitem__)] < end_s
+
+
 def summarise(manifest: Manifest, findings: Iterable[Finding]) -> Splices:
-    """The share that was found, by method and at all, and of the genuine that was flagged."""
+    """The share that was found or pointed to, and of the genuine that was flagged."""
     findings = list(findings)
-    spliced = [finding for finding in findings if finding.fake is not None]
     alone = [finding for finding in findings if finding.fake is None]
     of_method: dict[str, list[Finding]] = {}
-    for finding in spliced:
-        assert finding.fake is not None
-        of_method.setdefault(manifest.rows[finding.fake].method, []).append(finding)
+    for finding in findings:
+        if finding.fake is not None:
+            of_method.setdefault(manifest.rows[finding.fake].method, []).append(finding)
     clusters = manifest.clusters
 
-    def share(of: list[Finding]) -> Counted:
-        hits = np.array([finding.is_found for finding in of])
-        members = clusters[[finding.genuine for finding in of]]
-        return {"n": len(of), **proportion(hits, members)}
+    def share(of: list[Finding], what: str) -> Estimate:
+        hits = np.array([getattr(finding, what) for finding in of])
+        return proportion(hits, clusters[[finding.genuine for finding in of]])
+
+    def spliced(of: list[Finding]) -> Spliced:
+        return {
+            "n": len(of),
+            "found": share(of, "is_found"),
+            "pointed": share(of, "is_pointed_to"),
+        }
 
     return Splices(
         share=SHARE,
-        found=share(spliced),
-        false_alarms=share(alone),
-        methods={method: share(of) for method, of in sorted(of_method.items())},
+        all=spliced([finding for finding in findings if finding.fake is not None]),
+        methods={method: spliced(of) for method, of in sorted(of_method.items())},
+        false_alarms={"n": len(alone), **share(alone, "is_found")},
     )

@@ -174,13 +174,19 @@ def _splices(results: Results) -> str:
     splices = results.get("splices")
     if splices is None:
         return "Not measured."
-    shares = {
-        **{f"{splices['share']:.0%} {name}": one for name, one in splices["methods"].items()},
-        f"{splices['share']:.0%} fake, all": splices["found"],
-        "no fake": splices["false_alarms"],
-    }
-    rows = [[name, f"{one['n']}", _estimate(one)] for name, one in shares.items()]
-    return _table(["in a genuine video", "videos", "called likely_fake, at that time"], rows)
+    share = f"{splices['share']:.0%}"
+    spliced = [
+        *((f"{share} {method}", one) for method, one in splices["methods"].items()),
+        (f"{share} fake, all", splices["all"]),
+    ]
+    rows = [
+        [name, f"{one['n']}", _estimate(one["found"]), _estimate(one["pointed"])]
+        for name, one in spliced
+    ]
+    quiet = splices["false_alarms"]
+    rows.append(["no fake", f"{quiet['n']}", _estimate(quiet), ""])
+    header = ["in a genuine video", "videos", "called likely_fake, at that time"]
+    return _table([*header, "most suspicious frame is of the fake"], rows)
 
 
 def _explanations(results: Results) -> str:
