@@ -39,6 +39,7 @@ def with_documentation(page: Page, change: Callable[[dict[str, Any]], Any]) -> d
 
 
 def rate(fraction: float) -> str:
+    """As the page tells a rate below 0.995."""
     return f"{float(f'{100 * fraction:.2g}'):g}\u202f%"
 
 

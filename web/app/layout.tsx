@@ -6,6 +6,7 @@ import type { ReactNode } from "react";
 import { Footer } from "@/components/footer";
 import { Header } from "@/components/header";
 import { Providers } from "@/components/providers";
+import { SkipLink } from "@/components/skip-link";
 import { cn } from "@/lib/utils";
 import "./globals.css";
 
@@ -34,15 +35,14 @@ export default function RootLayout({ children }: { children: ReactNode }) {
         <script dangerouslySetInnerHTML={{ __html: THEME }} />
       </head>
       <body className="flex min-h-svh flex-col antialiased">
-        <a
-          href="#main"
-          className="sr-only z-10 bg-ink px-4 py-2 text-paper focus:not-sr-only focus:fixed focus:top-2 focus:left-2"
-        >
-          Skip to the content
-        </a>
+        <SkipLink />
         <Providers>
           <Header />
-          <main id="main" className="mx-auto w-full max-w-6xl grow px-4 pb-20 sm:px-6 print:pt-5">
+          <main
+            id="main"
+            tabIndex={-1}
+            className="mx-auto w-full max-w-6xl grow px-4 pb-20 outline-none sm:px-6 print:pt-5"
+          >
             {children}
           </main>
           <Footer />

@@ -20,6 +20,8 @@ const NONE: readonly Exhibit[] = [];
 
 /** The desk: photos come in, and one of them, or the tray of all, lies open. */
 export function Desk(props: {
+  /** Something else is open; what is dropped is taken all the same. */
+  isHidden: boolean;
   /** The photo that the address names. */
   openId: number | null;
   onVideos: (videos: readonly File[]) => void;
@@ -35,7 +37,10 @@ export function Desk(props: {
   // An only photo needs no address.
   const open = exhibits.length === 1 ? exhibits[0] : exhibits.find(({ id }) => id === props.openId);
 
-  function take(files: readonly File[]) {
+  const [unopened, setUnopened] = useState<readonly string[]>([]);
+
+  function take({ files, unopened }: Brought) {
+    setUnopened(unopened);
     const videos = files.filter(isVideo);
     const photos = files.filter((file) => !isVideo(file));
     if (videos.length > 0) {
@@ -48,11 +53,8 @@ export function Desk(props: {
     }
   }
 
-  const [unopened, setUnopened] = useState<readonly string[]>([]);
-  const isDragging = useIncoming((brought) => {
-    setUnopened(brought.unopened);
-    take(brought.files);
-  });
+  const choose = (files: File[]) => take({ files, unopened: [] });
+  const isDragging = useIncoming(take);
   return (
     <>
       {isDragging && <DropVeil />}
@@ -62,49 +64,58 @@ export function Desk(props: {
           analysed. Perhaps you may not read {unopened.length === 1 ? "it" : "them"}.
         </p>
       )}
-      <p role="status" className="sr-only">
-        {open && announcement(open)}
-      </p>
-      {exhibits.length === 0 ? (
-        <Start model={model} onFiles={take} />
-      ) : (
-        <>
-          <div className="flex flex-wrap items-center gap-3 py-5 print:hidden">
-            {open && exhibits.length > 1 && (
-              <Back to={{ view: "desk" }} name={`All ${exhibits.length} photos`} />
-            )}
-            <FileInput label="Add photos" className={buttonClass()} onFiles={take} multiple>
-              <Plus className="size-4" aria-hidden="true" />
-              Add photos
-            </FileInput>
-            <Button onClick={() => queue.clear()}>Start over</Button>
-          </div>
-          {open && (
-            <ExhibitView
-              key={open.id}
-              exhibit={open}
-              card={model.data}
-              onRetry={() => queue.retry(open.id)}
-            />
-          )}
-          {/* The tray keeps its order, its filter and its page while a photo lies open. */}
-          {exhibits.length > 1 && (
-            <div hidden={open !== undefined}>
-              <Tray
-                exhibits={exhibits}
-                openId={open?.id ?? null}
-                onOpen={props.onOpen}
-                onRetry={(ids) => {
-                  for (const id of ids) {
-                    queue.retry(id);
-                  }
+      <div hidden={props.isHidden}>
+        <p role="status" className="sr-only">
+          {open && announcement(open)}
+        </p>
+        {exhibits.length === 0 ? (
+          <Start model={model} onFiles={choose} />
+        ) : (
+          <>
+            <div className="flex flex-wrap items-center gap-3 py-5 print:hidden">
+              {open && exhibits.length > 1 && (
+                <Back to={{ view: "desk" }} name={`All ${exhibits.length} photos`} />
+              )}
+              <FileInput label="Add photos" className={buttonClass()} onFiles={choose} multiple>
+                <Plus className="size-4" aria-hidden="true" />
+                Add photos
+              </FileInput>
+              <Button
+                onClick={() => {
+                  setUnopened([]);
+                  queue.clear();
                 }}
-                onStop={() => queue.stop()}
-              />
+              >
+                Start over
+              </Button>
             </div>
-          )}
-        </>
-      )}
+            {open && (
+              <ExhibitView
+                key={open.id}
+                exhibit={open}
+                card={model.data}
+                onRetry={() => queue.retry(open.id)}
+              />
+            )}
+            {/* The tray keeps its order, its filter and its page while a photo lies open. */}
+            {exhibits.length > 1 && (
+              <div hidden={open !== undefined}>
+                <Tray
+                  exhibits={exhibits}
+                  openId={open?.id ?? null}
+                  onOpen={props.onOpen}
+                  onRetry={(ids) => {
+                    for (const id of ids) {
+                      queue.retry(id);
+                    }
+                  }}
+                  onStop={() => queue.stop()}
+                />
+              </div>
+            )}
+          </>
+        )}
+      </div>
     </>
   );
 }

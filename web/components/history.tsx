@@ -55,7 +55,7 @@ export function History({ limits }: { limits: Limits | undefined }) {
 type Filter = Outcome | "all";
 
 function Jobs({ keepsPhotos, onGone }: { keepsPhotos: boolean; onGone: () => void }) {
-  const [filter, setFilter] = useState<Filter>("all");
+  const [wanted, setWanted] = useState<Filter>("all");
   const [name, setName] = useState("");
   const [failure, setFailure] = useState<string | null>(null);
   const list = useInfiniteQuery({
@@ -70,6 +70,8 @@ function Jobs({ keepsPhotos, onGone }: { keepsPhotos: boolean; onGone: () => voi
       state.data?.pages.flat().some((job) => !isFinal(job)) ? REFRESH_MS : false,
   });
   const jobs = list.data?.pages.flat() ?? [];
+  const options = filters(jobs);
+  const filter = options.some(({ value }) => value === wanted) ? wanted : "all";
   const shown = jobs.filter(
     (job) =>
       (filter === "all" || outcomeOf(job) === filter) &&
@@ -127,7 +129,7 @@ function Jobs({ keepsPhotos, onGone }: { keepsPhotos: boolean; onGone: () => voi
         for a while the faces of videos. Each is deleted when its time is over.
       </p>
       <div className="mt-5 flex flex-wrap items-center gap-3">
-        <Segmented label="Show" options={filters(jobs)} value={filter} onChange={setFilter} />
+        <Segmented label="Show" options={options} value={filter} onChange={setWanted} />
         <input
           type="search"
           aria-label="Search by name"
@@ -147,9 +149,9 @@ function Jobs({ keepsPhotos, onGone }: { keepsPhotos: boolean; onGone: () => voi
           </Confirm>
         </span>
       </div>
-      {failure && (
+      {(failure ?? list.error) && (
         <p role="alert" className="mt-4 border-fake border-l-2 pl-3">
-          {failure}
+          {failure ?? "The server does not answer: this is how the list was before."}
         </p>
       )}
       <ul aria-label="Results" className="mt-5">
@@ -157,7 +159,11 @@ function Jobs({ keepsPhotos, onGone }: { keepsPhotos: boolean; onGone: () => voi
           <Row key={job.id} job={job} onEnd={() => change(() => endJob(job.id)).then(onGone)} />
         ))}
       </ul>
-      {shown.length === 0 && <p className="border-rule border-t py-4 text-muted">None of these.</p>}
+      {shown.length === 0 && (
+        <p className="border-rule border-t py-4 text-muted">
+          {list.hasNextPage ? `None among the latest ${jobs.length}.` : "None of these."}
+        </p>
+      )}
       {list.hasNextPage && (
         <Button
           className="mt-4"
@@ -214,6 +220,8 @@ function Row({ job, onEnd }: { job: JobSummary; onEnd: () => Promise<void> }) {
 
 function Standing({ job }: { job: JobSummary }) {
   const outcome = outcomeOf(job);
+  // Of these nobody knows whether they are genuine.
+  const nLeft = outcome === "likely_real" ? (job.verdicts.not_analysed ?? 0) : 0;
   if (!isVerdict(outcome)) {
     const { done, total } = job.progress;
     const share = job.state === "running" && total > 0 ? `, ${done} of ${total}` : "";
@@ -228,6 +236,7 @@ function Standing({ job }: { job: JobSummary }) {
     <span className={cn("flex items-center gap-2", VERDICT_TEXT[outcome])}>
       <VerdictMark verdict={outcome} />
       {VERDICTS[outcome].title}
+      {nLeft > 0 && `, ${nLeft} not analysed`}
     </span>
   );
 }

@@ -3,7 +3,7 @@ import { type JobAnswer, pictureUrl } from "@/lib/api";
 import { count, percent } from "@/lib/format";
 import { cn } from "@/lib/utils";
 import { advice, REASONS, VERDICTS } from "@/lib/verdict";
-import { videoAdvice } from "@/lib/video-words";
+import { reasonOf, videoAdvice } from "@/lib/video-words";
 import { KeptPicture } from "./kept-picture";
 import { VERDICT_TEXT, VerdictMark } from "./verdict-mark";
 
@@ -62,7 +62,7 @@ function Row(props: { result: Result; hasPicture: boolean; href: string | null }
         <p className="mt-1 text-muted">
           {problem
             ? (result.kind === "image" ? advice : videoAdvice)(problem.code).title
-            : (reason && REASONS[reason]) ||
+            : (reason && (result.kind === "image" ? REASONS[reason] : reasonOf(reason))) ||
               (result.kind === "image" && count(result.faces.length, "face"))}
         </p>
       </div>

@@ -22,7 +22,10 @@ export function JobView(props: {
   card: ModelAnswer | undefined;
 }) {
   const { id, all, clips } = props;
-  const clip = all.find(({ sending }) => sending.step === "sent" && sending.jobId === id);
+  const clip = all.find(
+    ({ sending }) =>
+      sending.step === "sent" && sending.jobId === id && sending.place === props.file,
+  );
   const following = useFollowed(id);
   const hasSeveral = (following.job?.filenames.length ?? 1) > 1;
   return (
@@ -104,7 +107,7 @@ function Content(props: {
       url={clip?.url}
       card={card}
       expiresAt={answer.expires_at}
-      onFile={(file) => clips.know(file, id)}
+      onFile={(file) => clips.know(file, id, props.file)}
     />
   );
 }

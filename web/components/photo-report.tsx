@@ -1,5 +1,6 @@
 import { type ReactNode, useState } from "react";
 import type { ImageAnswer, ModelAnswer } from "@/lib/api";
+import { cardOf } from "@/lib/card";
 import { FacePanel } from "./face-panel";
 import { FaceStrip } from "./face-strip";
 import { FileFacts } from "./file-facts";
@@ -18,7 +19,8 @@ export function PhotoReport(props: {
   /** Said under the photo. */
   children?: ReactNode;
 }) {
-  const { name, answer, url, card } = props;
+  const { name, answer, url } = props;
+  const card = cardOf(props.card, answer);
   const [selected, setSelected] = useState(answer.headline_face ?? 0);
   const [heat, setHeat] = useState<Heat>({ map: "jet", opacity: 0.5 });
   const { width, height } = answer.image;

@@ -55,7 +55,7 @@ export function Photo(props: {
         tabIndex={isFull ? 0 : undefined} // what scrolls must be reachable by keyboard
       >
         <div
-          className={cn("relative", isFull && "m-auto shrink-0")}
+          className={cn("relative", isFull && "m-auto shrink-0 print:max-w-full")}
           style={size ? extent(size, isFull) : { width: "100%", height: "24rem" }}
         >
           {size && <Rulers size={size} />}

@@ -25,6 +25,9 @@ export function Player(props: {
   const [unplayable, setUnplayable] = useState<string | null>(null);
   const [timeS, setTime] = useState(0);
   const { width, height } = video.video;
+  // As it is shown: pixels that are not square are counted as if they were.
+  const [shape, setShape] = useState<number | null>(null);
+  const ratio = shape ?? (width && height ? width / height : null);
 
   useEffect(() => {
     if (url !== undefined && element.current) {
@@ -46,11 +49,7 @@ export function Player(props: {
     <section aria-label="Video" className="flex justify-center bg-bench p-4 sm:p-6">
       <div
         className="relative w-full"
-        style={
-          width && height
-            ? { aspectRatio: width / height, maxWidth: `calc(60svh * ${width / height})` }
-            : undefined
-        }
+        style={ratio ? { aspectRatio: ratio, maxWidth: `calc(60svh * ${ratio})` } : undefined}
       >
         {/* biome-ignore lint/a11y/useMediaCaption: nobody has captions of a video in doubt. */}
         <video
@@ -61,6 +60,9 @@ export function Player(props: {
           playsInline
           aria-label={video.filename}
           className="size-full bg-black"
+          onLoadedMetadata={({ currentTarget: { videoWidth, videoHeight } }) =>
+            setShape(videoWidth > 0 ? videoWidth / videoHeight : null)
+          }
           onError={() => setUnplayable(url)}
         />
         {unplayable === url ? (

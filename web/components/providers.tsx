@@ -5,7 +5,13 @@ import { type ReactNode, useState } from "react";
 
 export function Providers({ children }: { children: ReactNode }) {
   const [client] = useState(
-    () => new QueryClient({ defaultOptions: { queries: { staleTime: Number.POSITIVE_INFINITY } } }),
+    () =>
+      new QueryClient({
+        defaultOptions: {
+          // A browser without the internet still reaches a server on its own machine.
+          queries: { staleTime: Number.POSITIVE_INFINITY, networkMode: "always" },
+        },
+      }),
   );
   return <QueryClientProvider client={client}>{children}</QueryClientProvider>;
 }

@@ -2,6 +2,7 @@
 
 import { Monitor, Moon, Sun } from "lucide-react";
 import { useSyncExternalStore } from "react";
+import { store } from "@/lib/stored";
 import { Segmented } from "./ui/segmented";
 
 const THEMES = [
@@ -25,10 +26,10 @@ function current(): Theme {
 function choose(theme: Theme): void {
   if (theme === "system") {
     delete document.documentElement.dataset.theme;
-    localStorage.removeItem("theme");
+    store("theme", null);
   } else {
     document.documentElement.dataset.theme = theme;
-    localStorage.setItem("theme", theme);
+    store("theme", theme);
   }
 }
 

@@ -28,13 +28,15 @@ export function Tray(props: {
   onStop: () => void;
 }) {
   const { exhibits } = props;
-  const [filter, setFilter] = useState<Filter>("all");
+  const [wantedFilter, setFilter] = useState<Filter>("all");
   const [order, setOrder] = useState<Order | null>(null);
   const [wanted, setWanted] = useState(0);
   const nSettled = exhibits.filter(isSettled).length;
   const retriable = exhibits.filter(
     ({ progress }) => progress.step === "failed" && advice(progress.code).again,
   );
+  const options = filters(exhibits);
+  const filter = options.some(({ value }) => value === wantedFilter) ? wantedFilter : "all";
   const filtered = exhibits.filter((exhibit) => filter === "all" || outcome(exhibit) === filter);
   const { shown, first, number, last } = page(sorted(filtered, order), wanted, PER_PAGE);
   const head = {
@@ -50,8 +52,12 @@ export function Tray(props: {
         {exhibits.length} photos
       </h1>
       <div className="mt-4 flex flex-wrap items-center gap-x-5 gap-y-3">
-        <p className="reading text-sm" role="status">
+        <p className="reading text-sm">
           {nSettled} of {exhibits.length} done
+        </p>
+        {/* Once, not at every photo. */}
+        <p className="sr-only" role="status">
+          {nSettled === exhibits.length && `All ${nSettled} photos are done`}
         </p>
         <progress
           className="forced-color-adjust-none h-1 grow appearance-none bg-rule [&::-moz-progress-bar]:bg-ink [&::-webkit-progress-bar]:bg-rule [&::-webkit-progress-value]:bg-ink"
@@ -67,7 +73,7 @@ export function Tray(props: {
         )}
       </div>
       <div className="mt-5 flex flex-wrap items-center gap-3">
-        <Segmented label="Show" options={filters(exhibits)} value={filter} onChange={setFilter} />
+        <Segmented label="Show" options={options} value={filter} onChange={setFilter} />
         <div className="ml-auto flex flex-wrap gap-3">
           <Button onClick={() => save("unmask.csv", toCsv(exhibits))}>Save as CSV</Button>
           <Button onClick={() => save("unmask.json", toJson(exhibits))}>Save as JSON</Button>

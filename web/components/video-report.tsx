@@ -1,6 +1,6 @@
 import { type RefObject, useCallback, useMemo, useRef, useState } from "react";
 import type { JobVideo, ModelAnswer } from "@/lib/api";
-import { thresholds } from "@/lib/card";
+import { cardOf, thresholds } from "@/lib/card";
 import { clock, moment, percent } from "@/lib/format";
 import { type Moment, momentsOf, telling } from "@/lib/timeline";
 import { finding } from "@/lib/video-words";
@@ -24,7 +24,8 @@ export function VideoReport(props: {
   expiresAt: string | null;
   onFile: (file: File) => void;
 }) {
-  const { video, url, card } = props;
+  const { video, url } = props;
+  const card = cardOf(props.card, video);
   const people = useMemo(() => momentsOf(video), [video]);
   const [selected, setSelected] = useState<Selection | null>(() => first(video, people));
   const player = useRef<HTMLVideoElement>(null);

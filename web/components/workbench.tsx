@@ -51,13 +51,12 @@ export function Workbench() {
         </p>
       )}
       {/* The desk keeps its photos while something else is open. */}
-      <div hidden={!isDesk}>
-        <Desk
-          openId={address.view === "photo" ? address.id : null}
-          onVideos={takeVideos}
-          onOpen={(id) => go(id === null ? { view: "desk" } : { view: "photo", id })}
-        />
-      </div>
+      <Desk
+        isHidden={!isDesk}
+        openId={address.view === "photo" ? address.id : null}
+        onVideos={takeVideos}
+        onOpen={(id) => go(id === null ? { view: "desk" } : { view: "photo", id })}
+      />
       {address.view === "videos" && <Videos clips={clips} all={all} card={model.data} />}
       {address.view === "job" && (
         <JobView

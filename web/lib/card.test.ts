@@ -1,10 +1,19 @@
 import { describe, expect, it } from "vitest";
 import type { ModelAnswer } from "./api";
-import { flagPrecision, knownFailures, leftOpen, rates, sources, thresholds } from "./card";
+import { cardOf, flagPrecision, knownFailures, leftOpen, rates, sources, thresholds } from "./card";
 
 function card(documentation: object, limits: Record<string, number> = {}): ModelAnswer {
   return { documentation, thresholds: limits } as ModelAnswer;
 }
+
+describe("cardOf", () => {
+  it("is the card of the model that gave the finding, or none", () => {
+    const loaded = { sha256: "aa" } as ModelAnswer;
+    expect(cardOf(loaded, { model: { sha256: "aa" } })).toBe(loaded);
+    expect(cardOf(loaded, { model: { sha256: "bb" } })).toBeUndefined();
+    expect(cardOf(undefined, { model: { sha256: "aa" } })).toBeUndefined();
+  });
+});
 
 describe("rates", () => {
   const validation = {

@@ -24,6 +24,15 @@ export interface Thresholds {
   fake: number;
 }
 
+/** The card that a finding may be explained with: of the model that gave it, not of another one
+ * that the server has loaded since. */
+export function cardOf(
+  card: ModelAnswer | undefined,
+  { model }: { model: { sha256: string } },
+): ModelAnswer | undefined {
+  return card?.sha256 === model.sha256 ? card : undefined;
+}
+
 export function thresholds(card: ModelAnswer | undefined): Thresholds | null {
   const { likely_real: real, likely_fake: fake } = card?.thresholds ?? {};
   return real === undefined || fake === undefined ? null : { real, fake };

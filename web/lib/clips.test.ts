@@ -134,8 +134,8 @@ describe("Clips", () => {
   it("knows the file of a job that was chosen again", () => {
     const start = vi.fn(async () => ({ id: "1" }));
     const clips = new Clips(start, end);
-    clips.know(video("again"), "77");
-    expect(clips.snapshot()[0]?.sending).toEqual({ step: "sent", jobId: "77" });
+    clips.know(video("again"), "77", 1);
+    expect(clips.snapshot()[0]?.sending).toEqual({ step: "sent", jobId: "77", place: 1 });
     expect(start).not.toHaveBeenCalled();
   });
 });

@@ -4,10 +4,11 @@ import type { JobAnswer } from "./api";
 import { admitted, failed, insist, pause } from "./insist";
 import { Watched } from "./watched";
 
+/** `place` is which file of its job a video is; null where it is the only one. */
 export type Sending =
   | { step: "waiting" }
   | { step: "sending"; sent: number }
-  | { step: "sent"; jobId: string }
+  | { step: "sent"; jobId: string; place: number | null }
   | { step: "failed"; code: string; detail: string };
 
 export interface Clip {
@@ -45,11 +46,11 @@ export class Clips extends Watched<Clip> {
     void this.#drain();
   }
 
-  /** The file of a job that is known to be its file, so that it can be played. */
-  know(file: File, jobId: string): void {
+  /** A file that is known to be the one of a job, so that it can be played. */
+  know(file: File, jobId: string, place: number | null): void {
     this.append([file], () => ({
       url: URL.createObjectURL(file),
-      sending: { step: "sent", jobId },
+      sending: { step: "sent", jobId, place },
     }));
   }
 
@@ -95,7 +96,7 @@ export class Clips extends Watched<Clip> {
     const onSent = (sent: number) => this.change(id, { sending: { step: "sending", sent } });
     try {
       const job = await insist(() => this.start(file, onSent, signal), signal, this.wait);
-      return { step: "sent", jobId: job.id };
+      return { step: "sent", jobId: job.id, place: null };
     } catch (error) {
       return failed(error, file);
     }

@@ -8,9 +8,12 @@ export function percent(fraction: number): string {
   return `${clamped.toFixed(1)}${SPACE}%`;
 }
 
-/** A threshold or a rate in percent, with as many digits as it needs and no more. */
+/** A threshold or a rate in percent, with as many digits as it needs and no more; what is not all
+ * is not 100. */
 export function rate(fraction: number): string {
-  return `${Number((100 * fraction).toPrecision(2))}${SPACE}%`;
+  const rounded = Number((100 * fraction).toPrecision(2));
+  const shown = rounded === 100 && fraction < 1 ? Math.floor(1000 * fraction) / 10 : rounded;
+  return `${shown}${SPACE}%`;
 }
 
 /** How many of 1,000: "about 10", "fewer than 1". */

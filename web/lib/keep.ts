@@ -1,18 +1,19 @@
 /** Whether findings on photos may go into the history of the server: kept by this browser. */
 
+import { store, stored } from "./stored";
+
 const KEY = "keep";
 const listeners = new Set<() => void>();
+/** What was chosen on this visit. */
+let chosen: "no" | null = null;
 
 export function isKept(): boolean {
-  return localStorage.getItem(KEY) !== "no";
+  return (stored(KEY) ?? chosen) !== "no";
 }
 
 export function setKept(keep: boolean): void {
-  if (keep) {
-    localStorage.removeItem(KEY);
-  } else {
-    localStorage.setItem(KEY, "no");
-  }
+  chosen = keep ? null : "no";
+  store(KEY, chosen);
   for (const listener of listeners) {
     listener();
   }

@@ -40,6 +40,17 @@ describe("momentsOf", () => {
     ]);
   });
 
+  it("gives no score to what was hardly a face", () => {
+    const video = {
+      tracks: [{ reason: "doubtful_face" }, { reason: "few_frames" }],
+      frames: [{ index: 3, time_s: 0.1, faces: [face(0, 0.98), face(1, 0.98)] }],
+      files: {},
+    } as unknown as JobVideo;
+    const [pattern, person] = momentsOf(video).map(([first]) => first?.face);
+    expect(pattern).toMatchObject({ verdict: "not_analysed", p_fake: null, heatmap: null });
+    expect(person?.p_fake).toBe(0.98);
+  });
+
   it("has nothing of a video without people", () => {
     expect(momentsOf({ tracks: [], frames: [], files: {} })).toEqual([]);
   });

@@ -23,11 +23,21 @@ export interface Moment {
   crop: string | undefined;
 }
 
-/** The moments of each person, in order of time. */
+const UNSCORED = {
+  verdict: "not_analysed",
+  reason: "doubtful_face",
+  p_fake: null,
+  heatmap: null,
+} as const;
+
+/** The moments of each person, in order of time. What was found too unsurely to be called a face is
+ * nobody who was scored, whatever its frames say. */
 export function momentsOf(video: Pick<JobVideo, "tracks" | "frames" | "files">): Moment[][] {
   const people: Moment[][] = video.tracks.map(() => []);
   for (const { index, time_s: timeS, faces } of video.frames) {
-    faces.forEach((face, number) => {
+    faces.forEach((told, number) => {
+      const isDoubtful = video.tracks[told.track]?.reason === "doubtful_face";
+      const face = isDoubtful ? { ...told, ...UNSCORED } : told;
       const crop = video.files[`frame-${index}-face-${number}`];
       people[face.track]?.push({ frame: index, timeS, face, crop });
     });

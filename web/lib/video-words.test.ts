@@ -47,6 +47,14 @@ describe("finding", () => {
     expect(text).toContain("No face was found in any frame");
   });
 
+  it("claims nothing of those who could not be judged", () => {
+    const tracks = [track({}), track({ verdict: "inconclusive", reason: "few_frames" })];
+    const text = finding(video({ reason: "some_faces_not_analysed", tracks }));
+    expect(text).toContain("the evidence against person 1 stays below");
+    expect(text).toContain("Some people could not be judged");
+    expect(finding(video({ tracks }))).toContain("person 1, the strongest, stays below");
+  });
+
   it("gives the reason of who is unclear", () => {
     const tracks = [track({ verdict: "inconclusive", reason: "few_frames" })];
     expect(finding(video({ verdict: "inconclusive", tracks }))).toContain("Too few frames");

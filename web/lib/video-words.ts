@@ -21,7 +21,7 @@ const OF_VIDEOS: Partial<Record<Reason, string>> = {
     "No face was found in any frame that was looked at. Unmask judges faces and nothing else.",
   few_frames:
     "Too few frames of this person could be analysed to flag anybody: one frame may be wrong.",
-  some_faces_not_analysed: "Some people could not be analysed; the finding covers the others.",
+  some_faces_not_analysed: "Some people could not be judged; the finding covers the others.",
 };
 
 export function reasonOf(reason: Reason): string {
@@ -35,14 +35,24 @@ export function finding(video: JobVideo): string {
     return video.reason ? reasonOf(video.reason) : "No reason was given.";
   }
   const who = video.tracks.length === 1 ? "The person" : `Person ${video.headline_track + 1}`;
+  const isPartial = video.reason === "some_faces_not_analysed";
+  const others = isPartial ? ` ${reasonOf("some_faces_not_analysed")}` : "";
   switch (video.verdict) {
     case "likely_fake":
-      return `${who} looks manipulated${when(track)}. The evidence of ${frames(track)} is above the line from which Unmask flags somebody.`;
+      return `${who} looks manipulated${when(track)}. The evidence of ${frames(track)} is above the line from which Unmask flags somebody.${others}`;
     case "inconclusive":
       return `Nobody was flagged, but not all is clear. ${who}: ${reasonOf(track.reason ?? "between_thresholds")}`;
     default:
-      return `Nobody was flagged: over ${frames(track)}, the evidence against ${video.tracks.length === 1 ? "the person" : `person ${video.headline_track + 1}, the strongest,`} stays below the line under which Unmask calls somebody genuine.`;
+      return `Nobody was flagged: over ${frames(track)}, the evidence against ${against(video.headline_track, video.tracks.length, isPartial)} stays below the line under which Unmask calls somebody genuine.${others}`;
   }
+}
+
+/** Who decided that nobody is flagged. Of those who could not be judged nobody knows how strong. */
+function against(person: number, nPeople: number, isPartial: boolean): string {
+  if (nPeople === 1) {
+    return "the person";
+  }
+  return `person ${person + 1}${isPartial ? "" : ", the strongest,"}`;
 }
 
 function frames({ n_scored }: TrackAnswer): string {
