@@ -1,5 +1,10 @@
 """How gunicorn serves Unmask: `gunicorn` without arguments, at 0.0.0.0:$PORT."""
 
+from __future__ import annotations
+
+import signal
+from typing import Any
+
 # Nothing heavier: with onnxruntime loaded before gunicorn forks, its workers end in a crash.
 from unmask.memory import limit_memory
 from unmask.settings import load_settings
@@ -15,3 +20,14 @@ threads = load_settings().n_server_threads
 timeout = 120
 # Nobody steers it from outside, and its socket would need a writable home.
 control_socket_disable = True
+
+
+def post_worker_init(worker: Any) -> None:
+    """On SIGTERM let go of who follows a job: gunicorn would wait for them, and then kill."""
+    jobs, end = worker.wsgi.extensions["unmask"].jobs, signal.getsignal(signal.SIGTERM)
+
+    def end_in_order(*given: Any) -> None:
+        jobs.end_streams()
+        end(*given)
+
+    signal.signal(signal.SIGTERM, end_in_order)

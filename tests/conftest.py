@@ -99,6 +99,7 @@ def make_clip(
     rate: int = 10,
     times_ms: Sequence[int] | None = None,
     rotation: int = 0,
+    aspect: Fraction | None = None,
     with_sound: bool = False,
     path: str | None = None,
     container_options: dict[str, str] | None = None,
@@ -113,6 +114,8 @@ def make_clip(
         stream.height, stream.width = pictures[0].shape[:2]
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = Fraction(1, 1000) if times_ms else Fraction(1, rate)
+        if aspect:
+            stream.codec_context.sample_aspect_ratio = aspect
         if rotation:
             stream.set_display_rotation(rotation)
         sound = output.add_stream("aac", rate=8000, layout="mono") if with_sound else None

@@ -436,6 +436,26 @@ def test_a_branch_can_be_measured_by_its_absence(
     assert (scored.status, "--without needs pictures" in scored.err) == (2, True)
 
 
+def test_a_heat_map_is_never_written_over_what_is_judged(run: Run, tmp_path: Path) -> None:
+    photo, evidence = tmp_path / "photo.jpg", tmp_path / "0001-photo.jpg"
+    for path in (photo, evidence):
+        path.write_bytes(ASTRONAUT.read_bytes())
+    result = run("detect", "--heatmap-dir", tmp_path, evidence, photo)
+    assert (result.status, result.out) == (2, "")
+    assert "0001-photo.jpg would be overwritten" in result.err
+    assert evidence.read_bytes() == ASTRONAUT.read_bytes()
+
+
+def test_a_long_name_stops_nothing(run: Run, tmp_path: Path) -> None:
+    photo, too_long = tmp_path / f"{'a' * 250}.jpg", tmp_path / f"{'b' * 300}.jpg"
+    photo.write_bytes(ASTRONAUT.read_bytes())
+    maps = tmp_path / "maps"
+    result = run("detect", "--json", "--heatmap-dir", maps, photo, too_long)
+    assert result.status == 3, result.err
+    assert [one["reason"] for one in result.objects] == [None, "unreadable"]
+    assert [path.name for path in maps.iterdir()] == [f"0000-{'a' * 50}.jpg"]
+
+
 def test_what_is_judged_is_never_written_over(
     run: Run, clip: Callable[..., bytes], tmp_path: Path
 ) -> None:

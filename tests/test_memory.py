@@ -11,6 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from unmask import media
+from unmask.errors import TooLargeError
+from unmask.memory import within_memory
+
 ASTRONAUT = Path(__file__).parents[1] / "examples" / "astronaut.jpg"
 
 CODE = """
@@ -93,3 +97,19 @@ def claiming(mp4: bytes, n_samples: int) -> bytes:
             size = int.from_bytes(mp4[at : at + 4]) + grown
             mp4 = mp4[:at] + size.to_bytes(4) + mp4[at + 4 :]
     return mp4
+
+
+def test_running_out_of_memory_is_a_fault_of_the_one_file() -> None:
+    with pytest.raises(TooLargeError, match="more memory"), within_memory():
+        raise MemoryError
+
+
+def test_a_photo_for_which_memory_is_short_is_not_called_damaged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def no_more(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("unmask.media._upright", no_more)
+    with pytest.raises(MemoryError):
+        media.read(ASTRONAUT)

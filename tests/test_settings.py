@@ -79,6 +79,8 @@ def test_an_argument_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch
         ("UNMASK_PRECISION", "int4"),
         ("UNMASK_MAX_QUEUED", "many"),
         ("UNMASK_LOG_FILE_NAMES", "maybe"),
+        ("UNMASK_RESULT_TTL_S", "inf"),
+        ("UNMASK_MAX_VIDEO_S", "1e12"),
     ],
 )
 def test_a_wrong_value_is_an_error_that_names_the_variable(

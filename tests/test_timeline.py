@@ -230,6 +230,65 @@ def test_time_that_runs_out_in_the_middle(video: Video) -> None:
     assert report.coverage.rejected == {"timed_out": 30 - report.coverage.decoded}
 
 
+@pytest.mark.parametrize(
+    ("end_s", "verdict", "reason"),
+    [
+        # One frame of thirty is no more than one frame of a whole video would be.
+        (1, Verdict.INCONCLUSIVE, Reason.FEW_FRAMES),
+        (100, Verdict.LIKELY_FAKE, Reason.TIMED_OUT),
+        (400, Verdict.LIKELY_FAKE, None),
+    ],
+)
+def test_what_was_seen_of_a_video_before_the_time_ran_out_says_so(
+    video: Video, end_s: float, verdict: Verdict, reason: Reason | None, monkeypatch
+) -> None:
+    clock = {"s": 0.0}
+    monkeypatch.setattr("time.monotonic", lambda: clock["s"])
+
+    def look(frame: Frame) -> list[FaceReport]:
+        clock["s"] = float(frame.time_s > end_s)
+        return [face(0.99)]
+
+    report = watched(video, look, deadline=0.5)
+    assert (report.verdict, report.reason) == (verdict, reason)
+
+
+def test_a_closer_look_that_timed_out_changes_nothing(video: Video) -> None:
+    def look(frame: Frame) -> list[FaceReport]:
+        return [face(0.8 if 205 <= frame.time_s < 300 else 0.02)]
+
+    timeline = Timeline(video, each(look), verdict_of=verdict_of)
+    timeline.watch(video.spread(30))
+    before = timeline.report("clip.mp4", MODEL, {})
+    closer = timeline.closer_looks()
+    assert closer
+    timeline._deadline = time.monotonic() - 1
+    timeline.watch(closer)
+    after = timeline.report("clip.mp4", MODEL, {})
+    assert after.p_fake == before.p_fake
+    assert after.tracks[0].intervals == before.tracks[0].intervals
+
+
+@pytest.mark.parametrize("method", ["majority", "weighted", "average"])
+def test_frames_picked_for_being_suspicious_have_no_vote(video: Video, method: str) -> None:
+    report = watched(video, lambda frame: [face(0.7 if frame.time_s < 200 else 0.1)], method=method)
+    assert len(report.frames) == 30
+
+
+def test_a_face_that_does_not_count_draws_no_closer_look(video: Video) -> None:
+    def look(frame: Frame) -> list[FaceReport]:
+        if 205 <= frame.time_s < 220:
+            return [face(0.99)]
+        if frame.time_s < 60 or frame.time_s > 540:
+            blurred = face(0.995)
+            quality = dataclasses.replace(blurred.quality, reasons=(Reason.BLURRED,))
+            return [dataclasses.replace(blurred, quality=quality)]
+        return [face(0.02)]
+
+    (interval,) = watched(video, look).tracks[0].intervals
+    assert interval.start_s == pytest.approx(205, abs=5)
+
+
 def test_a_video_that_cannot_be_decoded_is_no_empty_success(clip: Callable[..., bytes]) -> None:
     data = bytearray(clip([np.zeros((64, 64, 3), np.uint8)] * 20))
     start = data.index(b"mdat") + 4

@@ -99,15 +99,24 @@ class TestLink:
         ]
 
     @pytest.mark.parametrize(
-        ("likeness", "x", "n_tracks"),
-        [(0.84, 10.0, 1), (0.84, 900.0, 2), (0.90, 900.0, 1), (0.78, 10.0, 2)],
+        ("likeness", "x", "n_colours", "n_tracks"),
+        [
+            (0.84, 10.0, 50, 1),
+            (0.84, 900.0, 50, 2),
+            (0.90, 900.0, 50, 1),
+            (0.78, 10.0, 50, 2),
+            # Of few colours, as in black and white, more likeness is asked: 0.95 and 0.97.
+            (0.90, 10.0, 10, 2),
+            (0.96, 10.0, 10, 1),
+            (0.96, 900.0, 10, 2),
+        ],
     )
-    def test_how_alike_two_faces_must_be_depends_on_where_they_are(
-        self, likeness: float, x: float, n_tracks: int
+    def test_how_alike_two_faces_must_be_depends_on_place_and_colours(
+        self, likeness: float, x: float, n_colours: int, n_tracks: int
     ) -> None:
-        first, second = np.zeros((2, 1024), np.float32)
-        first[0] = 1
-        second[:2] = likeness, np.sqrt(1 - likeness**2)
+        first, other = np.zeros((2, 1024), np.float32)
+        first[:n_colours] = other[-n_colours:] = 1 / np.sqrt(n_colours)
+        second = likeness * first + np.float32(np.sqrt(1 - likeness**2)) * other
         sightings = [
             Sighting(0, 0.0, Box(0, 0, 90, 90), first),
             Sighting(1, 0.3, Box(x, 0, x + 90, 90), second),

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -156,6 +157,17 @@ def test_rotation_of_the_metadata(clip: Clip, degrees: int, corner: tuple[int, i
         frame = next(video.frames([1]))
         assert (video.info.height, video.info.width) == turned.shape[:2] == frame.pixels.shape[:2]
         assert np.abs(frame.pixels.astype(int) - turned).mean() < 4
+
+
+def test_pixels_that_are_not_square(clip: Clip) -> None:
+    picture = np.full((96, 128, 3), 40, np.uint8)
+    picture[:, 64:] = 200
+    with Video(clip([picture] * 3, aspect=Fraction(4, 3))) as video:
+        pixels = next(video.frames([1])).pixels
+        assert (video.info.width, video.info.height) == (171, 96)
+        assert pixels.shape == (96, 171, 3)
+        assert pixels[:, :80].mean() == pytest.approx(40, abs=4)
+        assert pixels[:, 91:].mean() == pytest.approx(200, abs=4)
 
 
 def test_odd_sizes(clip: Clip) -> None:

@@ -11,7 +11,12 @@ from pathlib import Path
 
 from unmask.errors import DataError, UnmaskError
 
-__all__ = ["below", "read_table", "replacing"]
+__all__ = ["below", "is_folder", "read_table", "replacing"]
+
+
+def is_folder(path: Path) -> bool:
+    """Whether it is one; no of what may not be seen, where `Path.is_dir` raises an error."""
+    return os.path.isdir(path)  # noqa: PTH112
 
 
 def below(folder: Path) -> Iterator[Path]:
@@ -22,7 +27,7 @@ def below(folder: Path) -> Iterator[Path]:
     entered: set[Path] = set()
 
     def files(place: Path) -> Iterator[Path]:
-        if not place.is_dir() or not os.access(place, os.R_OK | os.X_OK):
+        if not is_folder(place) or not os.access(place, os.R_OK | os.X_OK):
             yield place
         elif (real := place.resolve()) not in entered:
             entered.add(real)

@@ -130,7 +130,7 @@ def read(
         _check_size(image.width, image.height, max_pixels)
         image.load()
         pixels = _pixels(_rgb(_upright(image)))
-    except InputError:
+    except (InputError, MemoryError):
         raise
     except (PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning) as error:
         raise TooLargeError(_too_many_pixels("far more", max_pixels)) from error

@@ -31,6 +31,9 @@ OptionalPath = Annotated[Path | None, BeforeValidator(_none_if_empty)]
 """Set to nothing it is not set: `Path("")` would be the folder the server was started in."""
 
 
+Seconds = Annotated[float, Field(le=1e9, allow_inf_nan=False)]
+"""Up to some thirty years: no calendar and no timer knows what to do with for ever."""
+
 NOT_SETTINGS = re.compile(
     r"UNMASK_(SKIP_WEB|(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_\w+)?))", re.IGNORECASE
 )
@@ -65,11 +68,11 @@ class Settings(BaseSettings):
     )
     max_image_pixels: int = Field(40_000_000, gt=0, description="largest picture, in pixels")
     max_video_bytes: int = Field(200 * 1024 * 1024, gt=0, description="largest video, in bytes")
-    max_video_s: float = Field(7200.0, gt=0, description="longest video, in seconds")
-    video_budget_s: float = Field(
+    max_video_s: Seconds = Field(7200.0, gt=0, description="longest video, in seconds")
+    video_budget_s: Seconds = Field(
         600.0, gt=0, description="time for one video, in seconds; the rest of it is not analysed"
     )
-    max_clip_s: float = Field(
+    max_clip_s: Seconds = Field(
         60.0,
         gt=0,
         description="longest video that is answered at once, in seconds; others are jobs",
@@ -88,12 +91,14 @@ class Settings(BaseSettings):
         description="sqlite:///… or postgresql://… of the results, by default a file in the data "
         "folder; empty: no list of results is kept",
     )
-    result_ttl_s: float = Field(86400.0, gt=0, description="how long results are kept, in seconds")
+    result_ttl_s: Seconds = Field(
+        86400.0, gt=0, description="how long results are kept, in seconds"
+    )
     keep_answers: bool = Field(
         True,
         description="put what is answered at once into the list of results too, without pictures",
     )
-    picture_ttl_s: float = Field(
+    picture_ttl_s: Seconds = Field(
         3600.0, ge=0, description="how long pictures that a job was asked for are kept; 0: none are"
     )
     workers: int = Field(1, ge=0, description="processes that work on jobs")
@@ -102,7 +107,7 @@ class Settings(BaseSettings):
         description="redis://… or postgresql://… of a queue that `unmask worker` serves, instead "
         "of processes of the server",
     )
-    job_lease_s: float = Field(
+    job_lease_s: Seconds = Field(
         15.0, ge=2, description="silence of a worker after which others take over its job"
     )
     max_jobs: int = Field(64, gt=0, description="jobs that may wait or run; more get 503")

@@ -157,7 +157,8 @@ class Timeline:
         """
         moments, people = self._people()
         self._spread = [index for index, _ in moments]
-        if len(moments) < 2:
+        # A vote counts each frame once: those picked for being suspicious would outvote the rest.
+        if len(moments) < 2 or self._method != "scan":
             return []
         spacing_s = float(np.median(np.diff([moment.time_s for _, moment in moments])))
         suspects: list[tuple[float, float]] = []
@@ -167,9 +168,9 @@ class Timeline:
             if track.verdict in (Verdict.LIKELY_FAKE, Verdict.NOT_ANALYSED) or not is_coarse:
                 continue
             for moment, face in person:
-                prediction = moments[moment][1].faces[face].prediction
-                if prediction is not None and prediction.p_fake > 0.5:
-                    suspects.append((prediction.p_fake, moments[moment][1].time_s))
+                report = moments[moment][1].faces[face]
+                if report.prediction and is_sound(report) and report.prediction.p_fake > 0.5:
+                    suspects.append((report.prediction.p_fake, moments[moment][1].time_s))
         looks: list[float] = []
         for _, time_s in sorted(suspects, reverse=True):
             if all(abs(time_s - other) >= 2 * spacing_s for other in looks):
@@ -236,9 +237,13 @@ class Timeline:
         return judge(
             [moments[m][1].faces[f] for m, f in person],
             [moments[m][1].time_s for m, _ in person],
-            missed_s=[one.time_s for m, (_, one) in enumerate(moments) if m not in seen],
+            missed_s=[
+                one.time_s
+                for m, (_, one) in enumerate(moments)
+                if m not in seen and one.reason is None
+            ],
             weights=[weights[m] for m, _ in person],
-            n_sampled=sum(moment.reason is None for _, moment in moments),
+            n_sampled=len(moments),
             verdict_of=self._verdict_of,
             calibration=self._calibration,
             method=self._method,
@@ -252,7 +257,9 @@ class Timeline:
         indices = [index for index, _ in moments]
         spread = np.array(self._spread or indices)
         nearest = np.searchsorted((spread[:-1] + spread[1:]) / 2, indices)
-        weights: list[float] = (1 / np.bincount(nearest)[nearest]).tolist()
+        # What nobody could look at, because it is damaged or the time was over, takes no share.
+        n_seen = np.bincount(nearest, [moment.reason is None for _, moment in moments])[nearest]
+        weights: list[float] = (1 / np.maximum(n_seen, 1)).tolist()
         return weights
 
     def _cut_short(self) -> str | None:
@@ -298,7 +305,10 @@ def _reason(
             and (track.verdict is Verdict.NOT_ANALYSED or track.verdict is Verdict.INCONCLUSIVE)
             for track in tracks
         )
-        return Reason.SOME_FACES_NOT_ANALYSED if is_partial else None
+        if is_partial:
+            return Reason.SOME_FACES_NOT_ANALYSED
+        unseen = [frame.reason for frame in frames if frame.reason in UNSEEN]
+        return unseen[0] if 2 * len(unseen) > len(frames) else None
     if tracks:
         return tracks[0].reason
     seen = [frame.reason for frame in frames if frame.reason not in UNSEEN]

@@ -186,14 +186,16 @@ class Video:
 
     def _frame(self, found: tuple[int, VideoFrame]) -> Frame:
         index, picture = found
-        return Frame(_upright(picture), index, float(self.times_s[index]))
+        return Frame(_upright(picture, self._aspect), index, float(self.times_s[index]))
 
     def _inspect(self, max_duration_s: float, deadline: float) -> VideoInfo:
         """The first pass, then one frame, which tells how large the upright picture is."""
         n_bytes, sha256 = _digest(self._file)
         with self._opened() as (container, stream):
             codec = stream.codec_context.codec.canonical_name
-            width, height = stream.codec_context.width, stream.codec_context.height
+            self._aspect = _aspect(stream)
+            width = round(stream.codec_context.width * self._aspect)
+            height = stream.codec_context.height
             if max(width, height) > self._max_side_px:
                 raise TooLargeError(
                     f"At most {self._max_side_px} pixels a side are read, the video has "
@@ -378,6 +380,8 @@ class _Decoder:
     def _pick(self, packet: Packet[VideoStream] | None) -> Iterator[tuple[int, VideoFrame]]:
         try:
             pictures = self._codec.decode(packet)
+        except MemoryError:
+            raise
         except av.FFmpegError:
             # The decoder would fill the hole with what it saw before, up to the next key frame.
             self._is_broken = True
@@ -478,8 +482,24 @@ def _check_duration(duration_s: float, max_duration_s: float) -> None:
         )
 
 
-def _upright(picture: VideoFrame) -> Image:
-    """RGB, turned by the rotation that its file asks for."""
-    pixels = cast(Image, picture.to_ndarray(format="rgb24"))
+def _aspect(stream: VideoStream) -> Fraction:
+    """Width by height of a pixel, as of DV, HDV or DVD; 1 where it is not to be believed."""
+    aspect = stream.sample_aspect_ratio
+    return aspect if aspect and Fraction(1, 4) <= aspect <= 4 else Fraction(1)
+
+
+def _upright(picture: VideoFrame, aspect: Fraction) -> Image:
+    """RGB of square pixels, turned by the rotation that its file asks for.
+
+    Raises:
+        MemoryError: there is not enough.
+    """
+    try:
+        if aspect != 1:
+            width = round(picture.width * aspect)
+            picture = picture.reformat(width=width, format="rgb24", interpolation="BICUBIC")
+        pixels = cast(Image, picture.to_ndarray(format="rgb24"))
+    except av.error.BlockingIOError as error:  # how the scaler says so
+        raise MemoryError from error
     turns = round(picture.rotation / 90) % 4
     return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels

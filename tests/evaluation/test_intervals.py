@@ -132,6 +132,9 @@ def test_what_no_resample_changes_has_no_interval():
     caught = bootstrap(lambda rows: {"recall": 1.0, "n": float(rows.sum())}, np.arange(11))
     assert caught["recall"] is None
     assert caught["n"] is not None
+    # Nor where it is not defined in some.
+    some = bootstrap(lambda rows: {"recall": 1.0 if 3 in rows else None}, np.arange(11))
+    assert some["recall"] is None
 
 
 def naive_delong(fake, first, second):

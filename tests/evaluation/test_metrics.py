@@ -125,7 +125,7 @@ def test_only_reals_still_give_a_threshold_and_a_false_alarm_rate():
     assert above_all > 1.0
     counts = confusion([False] * 4, [False, False, False, True])
     assert counts.false_alarm_rate == 0.25
-    assert (counts.recall, counts.f1, counts.precision) == (None, None, 0.0)
+    assert (counts.recall, counts.f1, counts.precision) == (None, None, None)
 
 
 def test_only_fakes_give_no_threshold():

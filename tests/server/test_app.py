@@ -134,9 +134,17 @@ def test_a_server_of_this_machine_answers_to_no_other_name(detector, monkeypatch
 
 def test_names_are_those_that_are_set_or_any(client, detector):
     assert client.get("/health", headers={"Host": "any.example"}).status_code == 200
-    named = create_app(Settings(trusted_hosts=("Unmask.example",)), detector).test_client()
-    assert named.get("/health", headers={"Host": "unmask.example"}).status_code == 200
-    assert named.get("/health", headers={"Host": "localhost"}).status_code == 400
+    names = ("Unmask.example:8443", "::1")
+    named = create_app(Settings(trusted_hosts=names), detector).test_client()
+    for path, host, status in (
+        ("/api/model", "unmask.example", 200),
+        ("/api/model", "[::1]:5000", 200),
+        ("/api/model", "localhost", 400),
+        ("/health", "localhost", 200),  # probes ask by address
+        ("/ready", "10.0.0.7:5000", 200),
+    ):
+        answer = named.get(path, headers={"Host": host})
+        assert answer.status_code == status, (path, host)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -274,8 +276,14 @@ def test_a_server_told_to_end_hands_its_job_back_and_leaves_nobody(
             limits = Path(f"/proc/{server.pid}/limits").read_text()
             assert f"Max data size {3 * 1024**3} " in " ".join(limits.split())
         wait_for(lambda: send_half_a_job(address))
+        # Somebody follows the job: the server must not wait for them.
+        url = f"http://127.0.0.1:{address[1]}/api/jobs/{pipe.parent.name}/events"
+        follower = urllib.request.urlopen(url, timeout=60)
+        assert follower.readline()
         server.send_signal(signal.SIGTERM)
+        told_at = time.monotonic()
         assert server.wait(600) == 0
+        assert time.monotonic() - told_at < 25  # gunicorn kills after 30 seconds
     finally:
         server.kill()
         server.wait()
@@ -508,6 +516,43 @@ def test_results_and_pictures_go_when_their_time_is_over(tmp_path, landscape, wa
     jobs.delete(job.id)
     wait_for(lambda: not picture.parent.exists())
     assert jobs._store.ids() == set()
+    jobs.close()
+
+
+def test_upkeep_leaves_a_job_that_comes_meanwhile_its_uploads(tmp_path, landscape, monkeypatch):
+    jobs = Jobs(settings_in(tmp_path, workers=0))
+    store, active = jobs._store, jobs._store.active
+    came = []
+
+    def meanwhile(*states):
+        found = active(*states)
+        if not came:
+            came.append(None)
+            came.append(jobs.submit([FileStorage(io.BytesIO(landscape), "a.png")], JobQuery()))
+        return found
+
+    monkeypatch.setattr(store, "active", meanwhile)
+    monkeypatch.setattr(jobs._queue, "is_empty", lambda: False)
+    jobs._pool.tidy()
+    assert len(uploads(tmp_path)) == 2  # its folder, and the file
+    jobs.close()
+
+
+def test_a_short_time_to_keep_results_holds_without_a_list_too(tmp_path):
+    for ttl_s, kept_s in ((60, 60), (86400, 600)):
+        settings = Settings(data_dir=tmp_path, store_url="", result_ttl_s=ttl_s)
+        store = Folder(tmp_path).store(settings)
+        assert store._ttl_s == kept_s
+        store.close()
+
+
+def test_who_follows_is_let_go_when_the_server_ends(tmp_path, landscape):
+    jobs = Jobs(settings_in(tmp_path, workers=0))
+    job = jobs.submit([FileStorage(io.BytesIO(landscape), "a.png")], JobQuery())
+    watched = jobs.watch(job.id)
+    next(watched)
+    jobs.end_streams()
+    assert list(watched) == []
     jobs.close()
 
 

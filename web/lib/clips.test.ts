@@ -36,7 +36,7 @@ describe("Clips", () => {
     clips.add([video("a"), video("b")], null);
     await vi.waitFor(() => expect(steps(clips)).toEqual(["sent", "sent"]));
     expect(told[0]).toEqual([{ step: "sending", sent: 4 }, { step: "waiting" }]);
-    expect(clips.snapshot()[1]?.sending).toEqual({ step: "sent", jobId: "job of b" });
+    expect(clips.snapshot()[1]?.sending).toEqual({ step: "sent", jobId: "job of b", place: null });
     expect(clips.snapshot().some(isOnItsWay)).toBe(false);
   });
 
@@ -114,7 +114,7 @@ describe("Clips", () => {
     answer({ id: "unwanted" });
     await vi.waitFor(() => expect(steps(clips)).toEqual(["sent"]));
     expect(ended).toEqual(["unwanted"]);
-    expect(clips.snapshot()[0]?.sending).toEqual({ step: "sent", jobId: "b" });
+    expect(clips.snapshot()[0]?.sending).toEqual({ step: "sent", jobId: "b", place: null });
   });
 
   it("goes on where a job cannot be ended", async () => {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
@@ -13,7 +15,7 @@ import typer
 from unmask.cli.printing import print_report
 from unmask.cli.terminal import ALL_ANALYSED, SOME_NOT_ANALYSED, progress_bar, showing
 from unmask.errors import ConfigurationError
-from unmask.files import below
+from unmask.files import below, is_folder
 
 if TYPE_CHECKING:
     from unmask.detector import Detector
@@ -83,7 +85,7 @@ def detect(
     files = list(_expand(paths))
     if not files:
         raise ConfigurationError("no picture or video in " + ", ".join(map(str, paths)))
-    for pipe in filter(Path.is_fifo, files):
+    for pipe in filter(_is_pipe, files):
         # What a file is and its heat maps take a second look, which a pipe does not give.
         message = f"{pipe} is a pipe; expected a file. Save what comes out of it, and name that"
         raise ConfigurationError(message)
@@ -92,12 +94,19 @@ def detect(
     if (render or contact_sheet) and not (len(files) == 1 and is_video(files[0])):
         raise ConfigurationError("--render and --contact-sheet take one video")
     check_targets((render, contact_sheet), files)
+    overlays = [
+        # The number keeps apart files of the same name from different folders.
+        heatmap_dir / f"{number:04d}-{path.stem[:50]}.jpg"
+        for number, path in enumerate(files)
+        if heatmap_dir is not None
+    ]
     if heatmap_dir is not None:
         try:
             heatmap_dir.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             message = f"--heatmap-dir {heatmap_dir}: {error.strerror}; expected a folder"
             raise ConfigurationError(message) from error
+        check_targets(overlays, files)
     from unmask.report import to_dict
     from unmask.types import VideoReport
 
@@ -119,10 +128,8 @@ def detect(
             _draw(path, report, render, contact_sheet)
             continue
         maps = [face.heatmap for face in report.faces if face.heatmap is not None]
-        if heatmap_dir is not None and maps:
-            # The number keeps apart files of the same name from different folders.
-            target = heatmap_dir / f"{number:04d}-{path.stem}.jpg"
-            _write_overlay(detector.read(path).pixels, maps, target, colormap)
+        if overlays and maps:
+            _write_overlay(detector.read(path).pixels, maps, overlays[number], colormap)
     raise typer.Exit(ALL_ANALYSED if complete else SOME_NOT_ANALYSED)
 
 
@@ -160,28 +167,46 @@ def check_targets(targets: Iterable[Path | None], sources: Iterable[Path | None]
     Raises:
         ConfigurationError: a target is one of the sources, or in a folder that does not exist.
     """
-    read = [source for source in sources if source is not None and source.exists()]
+    read = {_place(source) for source in sources if source is not None} - {None}
     for target in filter(None, targets):
         if not target.parent.is_dir():
             raise ConfigurationError(f"{target}: the folder {target.parent} does not exist")
-        if target.exists() and any(target.samefile(source) for source in read):
+        if _place(target) in read:
             raise ConfigurationError(f"{target} would be overwritten; name another file to write")
+
+
+def _place(path: Path) -> tuple[int, int] | None:
+    """What a file is by, whatever it is called; None where there is none, or none to be seen."""
+    found = _stat(path)
+    return found and (found.st_dev, found.st_ino)
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except (OSError, ValueError):
+        return None
+
+
+def _is_pipe(path: Path) -> bool:
+    found = _stat(path)
+    return found is not None and stat.S_ISFIFO(found.st_mode)
 
 
 def _expand(paths: Iterable[Path]) -> Iterator[Path]:
     """Files as they are named; of a folder, every picture and video below it, by name."""
     for path in paths:
-        if path.is_dir():
+        if is_folder(path):
             yield from filter(_is_wanted, below(path))
         else:
             yield path
 
 
 def _is_wanted(path: Path) -> bool:
-    if path.is_dir():  # one that may not be looked into, to be told as unreadable
+    if is_folder(path):  # one that may not be looked into, to be told as unreadable
         return True
     # To open a pipe would be to wait for somebody to write into it.
-    return path.suffix.lower() in PICTURES | VIDEOS and not path.is_fifo()
+    return path.suffix.lower() in PICTURES | VIDEOS and not _is_pipe(path)
 
 
 def is_video(path: Path) -> bool:

@@ -99,7 +99,7 @@ def bootstrap(
     """
     draws = _resampled(figures, clusters, n_resamples, seed)
     return {
-        name: _percentiles(values, level) if len(set(values)) > 1 else None
+        name: _percentiles(values, level) if len(set(values) - {None}) > 1 else None
         for name, values in draws.items()
     }
 

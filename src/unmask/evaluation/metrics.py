@@ -47,6 +47,8 @@ class Confusion:
 
     @property
     def precision(self) -> float | None:
+        if self.recall is None:  # as of f1
+            return None
         return _share(self.true_fake, self.true_fake + self.false_fake)
 
     @property

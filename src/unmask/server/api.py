@@ -18,7 +18,7 @@ from werkzeug.datastructures import FileStorage
 from unmask import __version__
 from unmask.detector import Detector, kind_of
 from unmask.errors import InputError, UnsupportedFormatError
-from unmask.memory import give_back_memory
+from unmask.memory import give_back_memory, within_memory
 from unmask.server.admission import Admission, busy, check_count
 from unmask.server.jobs import Jobs
 from unmask.server.problems import PROBLEMS, RequestError, problem
@@ -207,7 +207,7 @@ def detect_video(form: VideoForm, query: VideoQuery) -> dict[str, Any]:
     file = cast(BinaryIO, form.file.stream)
     if kind_of(file) == "image":
         raise UnsupportedFormatError("This is a photo. Send it to POST /api/detect/image.")
-    with service().admission.slot():
+    with service().admission.slot(), within_memory():
         _refuse_long(file)
         report = service().detector.video(file, heatmaps=query.heatmap)
     answer = video_answer(report, processing_time_s=perf_counter() - started)
@@ -326,6 +326,7 @@ def _event(change: tuple[Job, dict[str, int]] | None) -> str:
     return f"event: {name}\ndata: {json.dumps(job_summary(job, verdicts))}\n\n"
 
 
+@within_memory()
 def _analyse(file: FileStorage, query: ImageQuery | BatchQuery) -> dict[str, Any]:
     started = perf_counter()
     detector, stream = service().detector, cast(BinaryIO, file.stream)

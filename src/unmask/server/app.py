@@ -33,6 +33,8 @@ __all__ = ["create_app", "openapi_document", "serve"]
 # What a multipart form may add to the bytes of its files.
 FORM_OVERHEAD_BYTES = 64 * 1024
 
+PROBES = ("api.health", "api.ready")
+"""They tell nothing of anybody, and who watches over a container asks by its address."""
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -142,18 +144,26 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def _host_name(name: str) -> str | None:
+    """What it is called in a request: a port and the brackets of IPv6 are no part of it."""
+    try:
+        return str(ipaddress.ip_address(name))
+    except ValueError:
+        return urlsplit(f"//{name}").hostname
+
+
 def _refuse_strangers(app: Flask, settings: Settings) -> None:
     """Answer no page of another site that a visitor's browser has open beside ours.
 
     Such a page may have its own name lead to this machine (DNS rebinding), and then read whatever
     we answer; or send us a form, whose answer it cannot read but which is work done and kept.
     """
-    names = {name.lower() for name in settings.trusted_hosts}
+    names = {_host_name(name) for name in settings.trusted_hosts}
 
     @app.before_request
     def refuse() -> None:
         host = urlsplit(f"//{request.host}").hostname
-        if names and host not in names:
+        if names and host not in names and request.endpoint not in PROBES:
             message = f"This server is not called {host}; UNMASK_TRUSTED_HOSTS can name it so."
             raise problems.RequestError("invalid_request", message)
         is_foreign = request.headers.get("Sec-Fetch-Site") == "cross-site"

@@ -60,7 +60,9 @@ class Folder:
     def store(self, settings: Settings) -> Store:
         """The store these settings ask for; by default a file here."""
         here = URL.create("sqlite", database=str(self._path / "unmask.sqlite"))
-        ttl_s = settings.result_ttl_s if settings.has_list else SHORT_TTL_S
+        ttl_s = settings.result_ttl_s
+        if not settings.has_list:
+            ttl_s = min(ttl_s, SHORT_TTL_S)
         return Store(settings.store_url or here, ttl_s=ttl_s)
 
     def upload(self, job_id: str, position: int) -> Path:

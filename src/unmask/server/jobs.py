@@ -49,7 +49,8 @@ def run_workers(settings: Settings | None = None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: over.set())
     pool.start()
-    over.wait()
+    while not over.wait(1.0):  # Windows tells of Ctrl-C between waits only
+        pass
     pool.close()
     store.close()
 
@@ -70,11 +71,17 @@ class Jobs:
         n = 0 if settings.queue_url else settings.workers
         self._pool = Pool(settings, self._store, self._folder, self._queue, n=n, is_embedded=True)
         self._streams = threading.BoundedSemaphore(settings.max_streams)
+        self._ending = threading.Event()
         self._pool.tidy()
         self._pool.start()
 
+    def end_streams(self) -> None:
+        """Have those who `watch` a job end: what serves them waits for them before it ends."""
+        self._ending.set()
+
     def close(self) -> None:
         """End the workers; what they were at goes back into the queue."""
+        self.end_streams()
         self._pool.close()
         self._store.close()
 
@@ -198,7 +205,7 @@ class Jobs:
         """The job and its verdicts each time it has changed, to the end; None as a sign of life."""
         last: Job | None = None
         told_at = time.monotonic()
-        while (job := self._store.get(job_id)) is not None:
+        while not self._ending.is_set() and (job := self._store.get(job_id)) is not None:
             if job != last:
                 yield job, self._store.verdicts([job_id]).get(job_id, {})
                 last, told_at = job, time.monotonic()
@@ -207,7 +214,7 @@ class Jobs:
                 told_at = time.monotonic()
             if job.state.is_final:
                 return
-            time.sleep(POLL_S)
+            self._ending.wait(POLL_S)
 
     def _cancel(self, job_id: str) -> bool:
         """Take a job from whoever has it; its worker finds out within half a second."""

@@ -37,6 +37,10 @@ ONE_YEAR_S = 365 * 24 * 3600
 # What is compressed already would only grow.
 COMPRESSIBLE = ("text/", "application/javascript", "application/json", "image/svg+xml")
 
+# Python's own table: that of a Windows registry may call scripts text/plain, which browsers refuse.
+TYPES = mimetypes.MimeTypes()
+TYPES.add_type("font/woff2", ".woff2")
+
 
 @dataclass(frozen=True, slots=True)
 class Asset:
@@ -116,7 +120,7 @@ def _walk(folder: Traversable, prefix: str) -> Iterator[tuple[str, Asset]]:
 
 
 def _asset(body: bytes, name: str, *, is_immutable: bool) -> Asset:
-    mimetype = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    mimetype = TYPES.guess_type(name)[0] or "application/octet-stream"
     return Asset(
         body,
         # Without a time stamp, so that the same build is the same bytes.

@@ -599,8 +599,13 @@ def _now() -> str:
 
 
 def _time(seconds: float | None) -> str | None:
-    """Seconds since 1970 as ISO 8601, to the microsecond: `before` must tell two jobs apart."""
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat()
+    """Seconds since 1970 as ISO 8601, to the microsecond: `before` must tell two jobs apart.
+
+    With Z, because the + of +00:00 is a space where it is pasted into a query.
+    """
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
 
 
 def _frame_prediction(index: int, p_fake: float) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from unmask.alignment import align
 from unmask.detector import Detector, kind_of
 from unmask.errors import InputError, UnreadableError, UnsupportedFormatError
+from unmask.memory import within_memory
 from unmask.parent import end_with_parent
 from unmask.server import requestlog
 from unmask.server.folder import Folder
@@ -177,7 +178,7 @@ class Worker:
         pictures = _Pictures(self._folder, job, position, self._settings.picture_ttl_s)
         is_video, failure = False, None
         try:
-            with self._opened(job, position) as file:
+            with within_memory(), self._opened(job, position) as file:
                 kind = kind_of(file)
                 is_video = kind == "video"
                 if kind is None and file.seek(0, io.SEEK_END):
