@@ -130,6 +130,19 @@ def test_colours_are_matched_inside_the_mask():
     assert blend._match_colour(source, target, np.zeros((32, 32), bool)) is source
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_nothing_dark_comes_from_beyond_the_other_picture(faces, seed, monkeypatch):
+    """A wedge of black would tell a fake, and is no trace of a manipulation."""
+    monkeypatch.setattr(blend, "_change", lambda image, *_, **__: image)
+    (target, points), (_, source_points) = faces
+    grey = np.full_like(target, 180)
+    # The other face lies at the corner of its picture: half of what is laid over is not in it.
+    source_points = source_points - source_points.mean(axis=0)
+    fake, mask = blend_faces(grey, points, grey, source_points, np.random.default_rng(seed))
+    assert mask.max() > 0.2
+    assert np.ptp(fake[mask > 0.2].astype(int), axis=0).max() < 10
+
+
 def test_a_blend_is_a_function_of_its_seed(faces):
     image, points = faces[0]
     one = self_blend(image, points, np.random.default_rng(4))

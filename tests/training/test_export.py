@@ -221,7 +221,7 @@ def test_a_name_with_spaces_has_one_line_and_an_empty_line_does_no_harm(tmp_path
 def test_a_model_that_takes_genuine_faces_for_fakes_is_not_exported(
     best, manifest, tmp_path, monkeypatch
 ):
-    def wrong(session, dataset):
+    def wrong(session, dataset, progress):
         is_fake = np.arange(40) % 2 == 0
         spectra = np.zeros((40, 512), np.float32)
         return np.linspace(-1, 1, 40) - 3.0 * is_fake, is_fake, np.full(40, "a"), spectra

@@ -516,6 +516,29 @@ def test_a_missing_class_is_found_before_anything_is_done(tiny, manifest, tmp_pa
     assert not (tmp_path / "run").exists()
 
 
+def test_a_run_goes_on_with_its_own_pictures_only(tiny, manifest, tmp_path):
+    config, run = tiny(), tmp_path / "run"
+    train(config, manifest, run)
+    other = manifest.with_name("other.csv")
+    header, *lines = manifest.read_text().splitlines()
+    other.write_text("\n".join([header, *reversed(lines)]))
+    with pytest.raises(ConfigurationError, match="begun with another manifest"):
+        train(config, other, run)
+    assert train(config, manifest, run).exists()
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("batch.partners=1.0", "of no fake to train on is the original"),
+        ('synthesised=["nobody"]', "synthesised names nobody; the manifest has the sources"),
+    ],
+)
+def test_a_setting_that_would_do_nothing_is_an_error(tiny, manifest, tmp_path, setting, message):
+    with pytest.raises(DataError, match=message):
+        train(tiny(setting), manifest, tmp_path / "run")
+
+
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_picture_that_broke_is_named_without_a_stack_trace(tiny, drawn, tmp_path, workers):
     plan = {("a", split, label): 2 for split in ("train", "val") for label in ("real", "fake")}
@@ -533,6 +556,7 @@ def test_a_picture_that_broke_is_named_without_a_stack_trace(tiny, drawn, tmp_pa
         tmp_path,
         None,
         (0, 1),
+        None,
     )
     validation = module.read_rows(manifest, splits=("val",))
     for work in (lambda: list(stage._batches()), lambda: _predict(validation, config)):

@@ -151,14 +151,18 @@ def export(
     with _training_extra():
         from unmask.training.export import export as run
 
-    card = run(
-        best,
-        manifest,
-        target,
-        golden=golden,
-        documentation=_read_toml(documentation),
-        precision=precision,  # type: ignore[arg-type]
-    )
+    told = _read_toml(documentation)
+    with progress_bar() as bar:
+        task = bar.add_task("calibrating")
+        card = run(
+            best,
+            manifest,
+            target,
+            golden=golden,
+            documentation=told,
+            precision=precision,  # type: ignore[arg-type]
+            progress=lambda count, total: bar.update(task, completed=count, total=total),
+        )
     out.print(f"{target}: {card['calibration']['method']}, thresholds {card['thresholds']}")
 
 

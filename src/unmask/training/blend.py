@@ -86,6 +86,10 @@ def blend_faces(
     affine, *_ = np.linalg.lstsq(
         np.column_stack([points, np.ones(len(points))]), source_points, rcond=None
     )
+    # Mirrored beyond its edges: black there would be a trait of fakes, and of no manipulation.
+    pad = max(source.shape[:2]) // 2
+    source = np.pad(source, ((pad, pad), (pad, pad), (0, 0)), mode="symmetric")
+    affine[2] += pad
     size = target.shape[1], target.shape[0]
     moved = PIL.Image.fromarray(source).transform(
         size,
@@ -135,8 +139,9 @@ def _move(image: Image, rng: np.random.Generator) -> Image:
     centre = size / 2
     x0 = centre - cos * centre + sin * centre + shift[0]
     y0 = centre - sin * centre - cos * centre + shift[1]
-    padded = PIL.Image.fromarray(np.pad(image, ((16, 16), (16, 16), (0, 0)), mode="reflect"))
-    coefficients = (cos, -sin, x0 + 16, sin, cos, y0 + 16)
+    pad = size // 8
+    padded = PIL.Image.fromarray(np.pad(image, ((pad, pad), (pad, pad), (0, 0)), mode="reflect"))
+    coefficients = (cos, -sin, x0 + pad, sin, cos, y0 + pad)
     moved = padded.transform(
         (size, size), PIL.Image.Transform.AFFINE, coefficients, PIL.Image.Resampling.BICUBIC
     )

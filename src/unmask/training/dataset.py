@@ -221,6 +221,16 @@ class TrainingDataset(Dataset[Sample]):
         for source, pool in self._genuine.items():
             if not pool:
                 raise DataError(f"source {source!r} has no genuine face to blend; {told}")
+        if self.config.batch.partners and not any(
+            (row.source, row.original) in self._originals
+            for (_, is_fake), pool in self._plain.items()
+            for row in pool
+            if is_fake and row.original
+        ):
+            message = "batch.partners: of no fake to train on is the original in the manifest"
+            raise DataError(f"{message}, by source and original; set it to 0")
+        if lost := sorted(set(self.config.synthesised) - set(sources)):
+            raise DataError(f"synthesised names {', '.join(lost)}; {told}")
 
     def _lay_out(self) -> list[tuple[str, bool, bool, int, int]]:
         """Per place of a batch: source, is_fake, paired, its number, and how many share a step."""
@@ -366,7 +376,9 @@ class TrainingDataset(Dataset[Sample]):
         image = _read(original.path)
         genuine = warp(image, affine, pixels.shape[0]).pixels
         mask = difference(pixels, genuine)
-        if rng.random() >= self.config.batch.partial or original.landmarks is None:
+        is_whole = rng.random() >= self.config.batch.partial
+        # Of another moment the parts would not fit: two noses are no manipulation of this kind.
+        if is_whole or original.landmarks is None or np.isnan(mask).any():
             return pixels, mask
         points = _through(affine, self._mesh_points(original, image))
         pixels, laid = overlay(pixels, genuine, points, rng)

@@ -9,7 +9,7 @@ import io
 import json
 import tempfile
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ from unmask.files import replacing
 from unmask.network import CARD_KEY, CHECKSUMS, GOLDEN_TOLERANCE
 from unmask.spectrum import NATIVE_SPECTRUM_ID, SPECTRUM_ID, describe, radial_bands
 from unmask.training.config import restored
-from unmask.training.dataset import CropDataset, read_rows
+from unmask.training.dataset import Batch, CropDataset, loaded, read_rows
 from unmask.training.fusion import FusionNetwork
 from unmask.training.quantize import quantize, rounding_noise
 from unmask.training.train import load_network
@@ -78,12 +78,14 @@ def export(
     golden: Sequence[Path],
     documentation: Mapping[str, Any],
     precision: Precision = "fp32",
+    progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Write `target`, a line in the SHA256SUMS beside it, and return the card.
 
     Calibration and thresholds are fitted on the manifest's split `val`, with the exported file
     itself; `int8` takes the ranges of its values from some of the same pictures. `golden` are
-    pictures of one face, whose scores the file must reproduce wherever it is loaded.
+    pictures of one face, whose scores the file must reproduce wherever it is loaded. `progress` is
+    told how many of the validation faces are scored, and of how many.
 
     Raises:
         ModelError: ONNX Runtime and torch differ by more than 1e-4, or fakes do not score above
@@ -100,7 +102,7 @@ def export(
     )
     # Before the long part: a picture without a face is a matter of a second.
     samples = [_golden(model, session, path, config, precision) for path in golden]
-    logits, is_fake, sources, spectra = _validation_logits(session, dataset)
+    logits, is_fake, sources, spectra = _validation_logits(session, dataset, progress)
     calibration = fit_calibration(logits, is_fake)
     try:
         check_calibration(calibration)
@@ -234,9 +236,9 @@ def _store_as_float16(model: onnx.ModelProto) -> None:
 
 def _validation(manifest: Path, config: Mapping[str, Any]) -> CropDataset:
     """The faces of split `val`, cut as in serving."""
-    rows = read_rows(manifest, splits=("val",))
-    rows = [row for row in rows if row.landmarks is not None]
-    for source in sorted({row.source for row in rows}):
+    known = read_rows(manifest, splits=("val",))
+    rows = [row for row in known if row.landmarks is not None]
+    for source in sorted({row.source for row in known}):
         # Thresholds hold per source, so each needs faces of both kinds.
         if len({row.is_fake for row in rows if row.source == source}) < 2:
             message = f"split val lacks genuine or fake faces of source {source!r}"
@@ -247,31 +249,34 @@ def _validation(manifest: Path, config: Mapping[str, Any]) -> CropDataset:
 def _range_samples(dataset: CropDataset) -> Iterator[dict[str, NDArray[Any]]]:
     """Evenly spread over the pictures, and so over sources and classes: feeds of one face each."""
     places = np.linspace(0, len(dataset) - 1, min(N_RANGE_SAMPLES, len(dataset))).astype(int)
-    for batch in _loader(torch.utils.data.Subset(dataset, places.tolist()), 1):
-        yield _feed(batch.crop, batch.spectrum)
+    subset = torch.utils.data.Subset(dataset, places.tolist())
+    for batch in loaded(subset, workers=1, batch_size=1):
+        yield _feed(batch)
 
 
-def _loader(dataset: torch.utils.data.Dataset[Any], batch_size: int) -> Iterable[Any]:
-    return torch.utils.data.DataLoader(dataset, batch_size=batch_size, num_workers=1)
-
-
-def _feed(crops: Tensor, spectra: Tensor) -> dict[str, NDArray[Any]]:
-    return {"crops": crops.permute(0, 2, 3, 1).numpy(), "spectra": spectra.numpy()}
+def _feed(batch: Batch) -> dict[str, NDArray[Any]]:
+    return {"crops": batch.crops.permute(0, 2, 3, 1).numpy(), "spectra": batch.spectra.numpy()}
 
 
 def _validation_logits(
-    session: onnxruntime.InferenceSession, dataset: CropDataset
+    session: onnxruntime.InferenceSession,
+    dataset: CropDataset,
+    progress: Callable[[int, int], None] | None,
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.str_], NDArray[np.float32]]:
     """Fake-minus-real logits by the exported graph, whether each face is fake, its source, and its
     `(512,)` spectrum.
     """
     logits, labels, spectra = [], [], []
-    for batch in _loader(dataset, 16):
-        feed = _feed(batch.crop, batch.spectrum)
+    done = 0
+    for batch in loaded(dataset, workers=1, batch_size=16):
+        feed = _feed(batch)
         output = session.run(["logits"], feed)[0]
         logits.append(output[:, 1] - output[:, 0])
-        labels.append(batch.label.numpy())
+        labels.append(batch.labels.numpy())
         spectra.append(feed["spectra"])
+        done += len(output)
+        if progress is not None:
+            progress(done, len(dataset))
     is_fake = np.concatenate(labels).astype(bool)
     sources = np.array([row.source for row in dataset.rows])
     return np.concatenate(logits).astype(np.float64), is_fake, sources, np.concatenate(spectra)

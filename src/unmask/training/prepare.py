@@ -197,7 +197,7 @@ def process_file(file: Path, *, target: Path, faces: Faces, frames: int) -> Outc
         return Outcome(str(file), error.code, str(error))
     face = main_face(_detector().detect(image), image)
     if faces == "whole" or (face is not None and _is_crop(image, face)):
-        path = Path(os.path.relpath(file, target)).as_posix()
+        path = Path(os.path.relpath(file.resolve(), target.resolve())).as_posix()
         return Outcome(str(file), "ok", pictures=(_picture(path, image, face, None),))
     if face is None:
         return Outcome(str(file), "no_face")

@@ -31,7 +31,7 @@ def read_released(network: FusionNetwork, path: Path) -> dict[str, Tensor]:
     """The state of `network` that computes what a file of `unmask export` computes.
 
     Raises:
-        ModelError: the file is no ONNX model.
+        ModelError: the file is no ONNX model, or one of a timm network.
     """
     try:
         stored = onnx.load(path).graph.initializer
@@ -44,16 +44,20 @@ def read_released(network: FusionNetwork, path: Path) -> dict[str, Tensor]:
         for tensor in stored
         if tensor.name.startswith(PREFIX)
     }
-    if isinstance(network.trunk, Xception):
-        for conv, norm in pairs(network.trunk):
-            bias = state.pop(f"trunk.{conv}.bias", torch.zeros(0))
-            eps = network.trunk.get_submodule(norm).eps
-            state |= {
-                f"trunk.{norm}.bias": bias,
-                f"trunk.{norm}.weight": torch.ones_like(bias),
-                f"trunk.{norm}.running_mean": torch.zeros_like(bias),
-                f"trunk.{norm}.running_var": torch.full_like(bias, 1 - eps),
-            }
+    # A graph without the spectrum has no constants of it; training fits them anew in any case.
+    constants = ("spectrum_mean", "spectrum_std")
+    state = {n: v for n, v in network.state_dict().items() if n in constants} | state
+    if not isinstance(network.trunk, Xception):
+        raise ModelError(f"{path}: an exported timm network is folded; go on from its best.pt")
+    for conv, norm in pairs(network.trunk):
+        bias = state.pop(f"trunk.{conv}.bias", torch.zeros(0))
+        eps = network.trunk.get_submodule(norm).eps
+        state |= {
+            f"trunk.{norm}.bias": bias,
+            f"trunk.{norm}.weight": torch.ones_like(bias),
+            f"trunk.{norm}.running_mean": torch.zeros_like(bias),
+            f"trunk.{norm}.running_var": torch.full_like(bias, 1 - eps),
+        }
     return state
 
 

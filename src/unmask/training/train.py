@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import math
 import os
@@ -45,7 +46,7 @@ from unmask.training.xception import Xception
 __all__ = ["load_network", "predict", "train"]
 
 STAGES = ("stage1", "stage2")
-CONFIG = "config.json"
+CONFIG, INPUTS = "config.json", "inputs.json"
 N_STATISTICS, N_FEATURE_STATISTICS = 1024, 256
 """Pictures that the constants of the spectrum, and the mean features, are taken from."""
 
@@ -66,7 +67,7 @@ def train(
 
     Raises:
         DataError: the manifest lacks a class or a source that the configuration asks for.
-        ConfigurationError: the run folder belongs to another configuration.
+        ConfigurationError: the run folder belongs to another configuration, manifest or start.
         UnmaskError: the loss is no longer a number, or a checkpoint could not be written.
     """
     rank, world = _join_processes()
@@ -77,7 +78,10 @@ def train(
     if len(datasets[0]) < 2 * world:
         message = f"a batch of {len(datasets[0])} pictures is too small for {world} processes"
         raise ConfigurationError(f"{message}; each takes whole pairs of real and fake")
-    _refuse_another(run, config)
+    inputs = {"manifest": _sha256(manifest)}
+    if start is not None and start.is_file():
+        inputs["start"] = _sha256(start)
+    _refuse_another(run, config, inputs)
     torch.manual_seed(config.seed)
     network = network_of(config)
     for stage in (config.stage1, config.stage2):
@@ -95,8 +99,9 @@ def train(
         _fit_spectrum(network, datasets[0], config.workers, progress)
     # Only now: what was refused until here may be put right without another folder.
     if rank == 0:
-        _claim(run, config)
+        _claim(run, config, inputs)
     _wait(world)
+    locator = _locator(network, config)
     with Log(run, progress, is_writer=rank == 0, checkpoint=checkpoint) as log:
         for index, name in enumerate(STAGES):
             stage = getattr(config, name)
@@ -104,7 +109,9 @@ def train(
                 continue
             resumed = checkpoint if checkpoint and checkpoint["stage"] == index else None
             trainer = _StageTrainer(
-                network, config, stage, index, datasets[index], validation, run, log, (rank, world)
+                *(network, config, stage, index, datasets[index], validation, run, log),
+                process=(rank, world),
+                locator=locator,
             )
             begin = run / f"start-{name}.pt"
             if stage.soup and resumed is None and rank == 0:
@@ -139,6 +146,7 @@ class _StageTrainer:
         run: Path,
         log: Log,
         process: tuple[int, int],
+        locator: nn.Conv2d | None,
     ) -> None:
         self.network, self.config, self.stage, self.index = network, config, stage, index
         self.dataset, self.validation, self.run, self.log = dataset, validation, run, log
@@ -146,7 +154,7 @@ class _StageTrainer:
         self.steps_per_epoch = stage.steps_per_epoch or dataset.steps_per_epoch
         self.total_steps = stage.epochs * self.steps_per_epoch
         groups = _parameter_groups(network, stage)
-        self.locator = _locator(network, config)
+        self.locator = locator
         groups[0]["params"] += self.locator.parameters() if self.locator else []
         self.optimizer = torch.optim.AdamW(
             groups, betas=(0.9, 0.999), eps=1e-7, weight_decay=stage.weight_decay
@@ -255,6 +263,7 @@ class _StageTrainer:
     def _end_epoch(self) -> None:
         with _Swapped(self.trained, self.average):
             logits, labels = predict(self.network, self.validation, self.config)
+            logits = _of_the_first(logits, self.world)
             if not np.isfinite(logits).all():
                 raise self._diverged("validation gives what is no number")
             scores = logits[:, FAKE] - logits[:, REAL]
@@ -479,6 +488,8 @@ def _join_processes() -> tuple[int, int]:
     """Rank and number of processes: (0, 1) unless started by torchrun."""
     if "WORLD_SIZE" not in os.environ:
         return 0, 1
+    if torch.cuda.is_available():  # each its own
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     if not distributed.is_initialized():
         distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
     return distributed.get_rank(), distributed.get_world_size()
@@ -490,6 +501,18 @@ def _wait(world: int) -> None:
         distributed.barrier()
 
 
+def _of_the_first(values: NDArray[np.float32], world: int) -> NDArray[np.float32]:
+    """What the first process has, in all: rates and the end of a stage are then decided alike.
+
+    Their own would differ where normalisation has the statistics of each one's share.
+    """
+    if world == 1:
+        return values
+    shared = torch.from_numpy(values).to(_device())
+    distributed.broadcast(shared, 0)
+    return shared.cpu().numpy()
+
+
 def _share_gradients(parameters: Sequence[nn.Parameter], world: int) -> None:
     if world == 1:
         return
@@ -499,8 +522,13 @@ def _share_gradients(parameters: Sequence[nn.Parameter], world: int) -> None:
             parameter.grad /= world
 
 
-def _refuse_another(run: Path, config: TrainingConfig) -> None:
-    """Refuse a run folder that another configuration began."""
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _refuse_another(run: Path, config: TrainingConfig, inputs: Mapping[str, str]) -> None:
+    """Refuse a run folder that another configuration, manifest or start began."""
     path = run / CONFIG
     try:
         # A run of an earlier version goes on: what it did not know yet has its default.
@@ -510,10 +538,16 @@ def _refuse_another(run: Path, config: TrainingConfig) -> None:
     if not is_same:
         message = f"{run} was begun with another configuration ({path})"
         raise ConfigurationError(f"{message}; choose a new folder, or the same configuration")
+    path = run / INPUTS
+    begun = json.loads(path.read_text()) if path.exists() else inputs
+    if other := [name for name in inputs if inputs[name] != begun.get(name)]:
+        message = f"{run} was begun with another {' and another '.join(other)}"
+        raise ConfigurationError(f"{message}; choose a new folder, or the same files")
 
 
-def _claim(run: Path, config: TrainingConfig) -> None:
+def _claim(run: Path, config: TrainingConfig, inputs: Mapping[str, str]) -> None:
     """Make the run folder, and say in it whose it is."""
     run.mkdir(parents=True, exist_ok=True)
-    with replacing(run / CONFIG) as temporary:
-        temporary.write_text(json.dumps(dataclasses.asdict(config), indent=2))
+    for name, content in ((CONFIG, dataclasses.asdict(config)), (INPUTS, inputs)):
+        with replacing(run / name) as temporary:
+            temporary.write_text(json.dumps(content, indent=2))
