@@ -55,6 +55,11 @@ describe("finding", () => {
     expect(finding(video({ tracks }))).toContain("person 1, the strongest, stays below");
   });
 
+  it("says of how little it speaks", () => {
+    const tracks = [track({})];
+    expect(finding(video({ reason: "timed_out", tracks }))).toContain("genuine. Most of the video");
+  });
+
   it("gives the reason of who is unclear", () => {
     const tracks = [track({ verdict: "inconclusive", reason: "few_frames" })];
     expect(finding(video({ verdict: "inconclusive", tracks }))).toContain("Too few frames");

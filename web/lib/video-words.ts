@@ -22,6 +22,8 @@ const OF_VIDEOS: Partial<Record<Reason, string>> = {
   few_frames:
     "Too few frames of this person could be analysed to flag anybody: one frame may be wrong.",
   some_faces_not_analysed: "Some people could not be judged; the finding covers the others.",
+  timed_out: "Most of the video was not looked at before the time set for it ran out.",
+  undecodable: "Most of the video is damaged and could not be looked at.",
 };
 
 export function reasonOf(reason: Reason): string {
@@ -36,14 +38,15 @@ export function finding(video: JobVideo): string {
   }
   const who = video.tracks.length === 1 ? "The person" : `Person ${video.headline_track + 1}`;
   const isPartial = video.reason === "some_faces_not_analysed";
-  const others = isPartial ? ` ${reasonOf("some_faces_not_analysed")}` : "";
+  // What limits the finding as a whole, beside what was found of this person.
+  const limit = video.reason && video.reason !== track.reason ? ` ${reasonOf(video.reason)}` : "";
   switch (video.verdict) {
     case "likely_fake":
-      return `${who} looks manipulated${when(track)}. The evidence of ${frames(track)} is above the line from which Unmask flags somebody.${others}`;
+      return `${who} looks manipulated${when(track)}. The evidence of ${frames(track)} is above the line from which Unmask flags somebody.${limit}`;
     case "inconclusive":
       return `Nobody was flagged, but not all is clear. ${who}: ${reasonOf(track.reason ?? "between_thresholds")}`;
     default:
-      return `Nobody was flagged: over ${frames(track)}, the evidence against ${against(video.headline_track, video.tracks.length, isPartial)} stays below the line under which Unmask calls somebody genuine.${others}`;
+      return `Nobody was flagged: over ${frames(track)}, the evidence against ${against(video.headline_track, video.tracks.length, isPartial)} stays below the line under which Unmask calls somebody genuine.${limit}`;
   }
 }
 
