@@ -40,7 +40,6 @@ export default function RootLayout({ children }: { children: ReactNode }) {
           <Header />
           <main
             id="main"
-            tabIndex={-1}
             className="mx-auto w-full max-w-6xl grow px-4 pb-20 outline-none sm:px-6 print:pt-5"
           >
             {children}

@@ -9,7 +9,11 @@ export function SkipLink() {
       className="sr-only z-10 bg-ink px-4 py-2 text-paper focus:not-sr-only focus:fixed focus:top-2 focus:left-2"
       onClick={(event) => {
         event.preventDefault();
-        document.getElementById("main")?.focus();
+        const main = document.getElementById("main");
+        // Only for as long as it is needed: a click beside something must not put the focus there.
+        main?.setAttribute("tabindex", "-1");
+        main?.addEventListener("blur", () => main.removeAttribute("tabindex"), { once: true });
+        main?.focus();
       }}
     >
       Skip to the content
