@@ -207,7 +207,10 @@ def table(results: Mapping[str, Any]) -> str:
         f"{name} {one['n_real']} genuine and {one['n_fake']} fake"
         for name, one in zip(sets, variants[0]["figures"], strict=True)
     )
-    return f"{text}\n\nFrom `ablation.json`, commit {commit}: {counts}.\n"
+    told = f"{text}\n\nFrom `ablation.json`, commit {commit}: {counts}."
+    measured = {variant["name"] for variant in variants}
+    missing = ", ".join(name for name in VARIANTS if name not in measured)
+    return f"{told} Not measured yet: {missing}.\n" if missing else f"{told}\n"
 
 
 def _range(estimate: Mapping[str, float | None], *, sign: str = "") -> str:
