@@ -32,6 +32,7 @@ __all__ = [
     "Part",
     "Pointed",
     "Results",
+    "Spliced",
     "Splices",
     "Stability",
     "Transfer",
