@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import pytest
@@ -122,7 +123,15 @@ def test_every_configuration_trains_a_step_of_each_stage(path, drawn, tmp_path):
         for split in ("train", "val")
         for label in ("real", "fake")
     }
-    seen = []
-    best = train(config, drawn(tmp_path, plan), tmp_path / "run", progress=seen.append)
+    manifest, seen = drawn(tmp_path, plan), []
+    with manifest.open(newline="") as file:
+        header, *rows = csv.reader(file)
+    identity, original = header.index("identity"), header.index("original")
+    with manifest.open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(header)
+        # Each fake was made from the genuine picture of the same number.
+        table.writerows([*row[:original], row[identity], *row[original + 1 :]] for row in rows)
+    best = train(config, manifest, tmp_path / "run", progress=seen.append)
     assert best.exists()
     assert [entry["stage"] for entry in seen if entry["event"] == "step"] == [1, 2]
