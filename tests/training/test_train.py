@@ -527,6 +527,14 @@ def test_a_run_goes_on_with_its_own_pictures_only(tiny, manifest, tmp_path):
     assert train(config, manifest, run).exists()
 
 
+def test_a_run_remembers_its_start_where_it_goes_on_without_naming_it(tiny, manifest, tmp_path):
+    config, run = tiny(), tmp_path / "run"
+    start = train(config, manifest, tmp_path / "first")
+    train(config, manifest, run, start=start)
+    train(config, manifest, run)
+    assert train(config, manifest, run, start=start).exists()
+
+
 @pytest.mark.parametrize(
     ("setting", "message"),
     [

@@ -94,13 +94,11 @@ def detect(
     if (render or contact_sheet) and not (len(files) == 1 and is_video(files[0])):
         raise ConfigurationError("--render and --contact-sheet take one video")
     check_targets((render, contact_sheet), files)
-    overlays = [
-        # The number keeps apart files of the same name from different folders.
-        heatmap_dir / f"{number:04d}-{path.stem[:50]}.jpg"
-        for number, path in enumerate(files)
-        if heatmap_dir is not None
-    ]
+    overlays: list[Path] = []
     if heatmap_dir is not None:
+        # The number keeps apart files of the same name from different folders.
+        names = (f"{number:04d}-{path.stem[:50]}.jpg" for number, path in enumerate(files))
+        overlays = [heatmap_dir / name for name in names]
         try:
             heatmap_dir.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -548,6 +548,8 @@ def _refuse_another(run: Path, config: TrainingConfig, inputs: Mapping[str, str]
 def _claim(run: Path, config: TrainingConfig, inputs: Mapping[str, str]) -> None:
     """Make the run folder, and say in it whose it is."""
     run.mkdir(parents=True, exist_ok=True)
-    for name, content in ((CONFIG, dataclasses.asdict(config)), (INPUTS, inputs)):
+    # What the run was begun with stays, also where it goes on without naming its start again.
+    kept = json.loads((run / INPUTS).read_text()) if (run / INPUTS).exists() else {}
+    for name, content in ((CONFIG, dataclasses.asdict(config)), (INPUTS, {**inputs, **kept})):
         with replacing(run / name) as temporary:
             temporary.write_text(json.dumps(content, indent=2))
