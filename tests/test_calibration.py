@@ -270,6 +270,29 @@ def test_a_rate_is_kept_as_far_as_so_few_samples_can_show(
     assert threshold_at_false_alarms(p_fake, np.ones(n, bool), rate) == 0
 
 
+def test_the_frames_of_a_video_are_one_trial() -> None:
+    videos = np.repeat(np.arange(1000), 8)
+    p_fake = np.arange(8000) / 8000
+    genuine = np.zeros(8000, bool)
+    alone, together = (
+        threshold_at_false_alarms(p_fake, genuine, 0.01, clusters) for clusters in (None, videos)
+    )
+    assert (p_fake >= alone).sum() == 65
+    assert len(set(videos[p_fake >= together])) == 4
+    assert threshold_at_false_alarms(p_fake, ~genuine, 0.01, videos) == 0
+
+
+def test_the_frames_of_a_video_do_not_bear_each_other_out() -> None:
+    rng = np.random.default_rng(3)
+    z = np.repeat(rng.normal(0, 3, 60), 20)
+    is_fake = np.repeat(rng.random(60) < expit(z[::20] / 2), 20)
+    apart, together = (
+        fit_calibration(z, is_fake, clusters) for clusters in (None, np.repeat(np.arange(60), 20))
+    )
+    assert apart["method"] == "isotonic"  # has seen of each video what it is asked about
+    assert together["method"] != "isotonic"
+
+
 def test_five_misses_in_a_hundred() -> None:
     p_fake, is_fake = np.arange(200) / 200, np.zeros(200, bool)
     assert threshold_at_misses(p_fake, ~is_fake, 0.05) < 10 / 200

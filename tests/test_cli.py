@@ -405,7 +405,7 @@ def test_heat_maps_are_measured_where_originals_are_there(run: Run, tmp_path: Pa
     assert result.status == 0, result.err
     assert json.loads(out.read_text())["explanations"]["all"]["n"] == 1
     assert "hottest place was manipulated" in result.out
-    assert "\n0 more fakes cannot be told" in result.out
+    assert "| cannot be told | 0 |" in result.out
     whole = run("evaluate", manifest, "--explain", "--faces", "whole")
     assert (whole.status, "--explain needs pictures" in whole.err) == (2, True)
 
@@ -478,10 +478,25 @@ def test_no_input_of_an_evaluation_is_written_over(run: Run, tmp_path: Path) -> 
     scores.write_text("path,p_fake\na.jpg,0.1\nb.jpg,0.9\n")
     given = (manifest, "--from-scores", scores, "--compare", scores)
     before = manifest.read_text(), scores.read_text()
-    for arguments in (("--scores", scores), ("--out", manifest), ("--out", scores)):
+    both = ("--scores", tmp_path / "new", "--out", tmp_path / "new")
+    for arguments in (("--scores", scores), ("--out", manifest), ("--out", scores), both):
         result = run("evaluate", *given, *arguments)
         assert (result.status, "would be overwritten" in result.err) == (2, True)
     assert (manifest.read_text(), scores.read_text()) == before
+    into = run("evaluate", *given, "--out", tmp_path)
+    assert (into.status, "is a folder; name a file" in into.err) == (2, True)
+
+
+def test_without_a_branch_a_poor_picture_still_takes_no_side(run: Run, tmp_path: Path) -> None:
+    cut, manifest, scores = tmp_path / "cut.png", tmp_path / "m.csv", tmp_path / "scores.csv"
+    with PIL.Image.open(EXAMPLES / "astronaut-fake.jpg") as fake:
+        fake.crop((215, 0, *fake.size)).save(cut)
+    manifest.write_text(f"path,label\n{cut},fake\n{ASTRONAUT},real\n")
+    result = run("evaluate", manifest, "--scores", scores, "--without", "frequency")
+    assert result.status == 0, result.err
+    told = list(csv.DictReader(scores.read_text().splitlines()))
+    assert float(told[0]["p_fake"]) > 0.98
+    assert told[0]["verdict"].lower() == "inconclusive"
 
 
 def test_a_folder_to_write_to_is_missed_before_the_work(

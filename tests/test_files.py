@@ -59,9 +59,10 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_a_quotation_mark_that_is_never_closed_is_told_as_what_it_is(path: Path) -> None:
-    path.write_text('path,label\n"a,real\n' + 50_000 * "b,real\n")
-    with pytest.raises(DataError, match=r"json:\d+: no CSV file: field larger"):
-        list(read_table(path, required=("path",)))
+    for n, message in ((50_000, "field larger"), (2, "unexpected end of data")):
+        path.write_text('path,label\n"a,real\n' + n * "b,real\n")
+        with pytest.raises(DataError, match=rf"json:\d+: no CSV file: {message}"):
+            list(read_table(path, required=("path",)))
 
 
 def test_links_are_followed_and_nothing_is_entered_twice(tmp_path: Path) -> None:

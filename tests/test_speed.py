@@ -29,21 +29,31 @@ from unmask.types import Heatmap, Image
 
 SIDE_BY_SIDE = """
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from time import process_time
+from benchmarks.subjects import bare_network
 from unmask.detector import FEW, Detector
 
-one, sources = Detector(threads=2), sys.argv[1:] * 4
+one, network, sources = Detector(threads=2), bare_network(threads=1), sys.argv[1:] * 4
 list(one.images([*sources, *[b""] * FEW]))  # loads the second session
+pool = ThreadPoolExecutor(2)
 
-def batch():
+def pictures():
     reports = one.images([*[b""] * FEW, *sources])
-    started = process_time()
     assert sum(report.p_fake is not None for report in reports) == len(sources)
+
+def networks():
+    list(pool.map(lambda source: network(), sources))
+
+def cost(subject):
+    started = process_time()
+    subject()
     return (process_time() - started) / len(sources)
 
-print(min(batch() for _ in range(3)))
+rounds = [(cost(pictures), cost(networks)) for _ in range(5)]
+print(*map(min, zip(*rounds)))
 """
-"""The least processor time of a picture among others, in seconds."""
+"""The least processor time of a picture, and of the network, each beside another of its kind."""
 
 
 def least(*subjects: Callable[[], object], rounds: int = 5) -> list[float]:
@@ -79,18 +89,21 @@ def test_a_photo_costs_little_more_than_the_network(bare_network: Callable[[], o
     assert whole < 1.7 * network
 
 
-def test_pictures_side_by_side_do_not_fight_for_threads(
-    bare_network: Callable[[], object],
-) -> None:
+def test_pictures_side_by_side_do_not_fight_for_threads() -> None:
     """All the threads' time counts: those of one session would wait for each other in a loop.
 
-    So it is taken in a process of its own, where no other test has left threads running.
+    So it is taken in a process of its own, where no other test has left threads running; and of
+    the network side by side too, because two cores that share their units are slower together.
     """
-    batch = subprocess.run(
-        [sys.executable, "-c", SIDE_BY_SIDE, ASTRONAUT], check=True, capture_output=True, text=True
+    done = subprocess.run(
+        [sys.executable, "-c", SIDE_BY_SIDE, ASTRONAUT],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=ASTRONAUT.parents[1],
     )
-    [network] = least(bare_network)
-    assert float(batch.stdout) < 1.6 * network
+    picture, network = map(float, done.stdout.split())
+    assert picture < 1.7 * network
 
 
 def test_each_stage_is_a_small_part_of_the_network(

@@ -83,14 +83,18 @@ def decide(p_fake: float, thresholds: Mapping[str, float]) -> Verdict:
     return Verdict.INCONCLUSIVE
 
 
-def fit_calibration(logits: Scores, is_fake: NDArray[np.bool_]) -> dict[str, Any]:
+def fit_calibration(
+    logits: Scores, is_fake: NDArray[np.bool_], clusters: NDArray[np.intp] | None = None
+) -> dict[str, Any]:
     """The simplest of the three methods that is as good as the best, fitted on all.
 
     Judged by five-fold cross-validated likelihood; as good means within one standard error of the
-    paired difference (Breiman et al. 1984). What bends more must earn it: isotonic's plateaus
-    give different faces the same probability.
+    paired difference (Breiman et al. 1984). What bends more must earn it: isotonic's plateaus give
+    different faces the same probability. Samples with the same of the `(n,)` `clusters`, such as
+    the frames of a video, are in one fold and count as one.
     """
-    fold = np.random.default_rng(0).permutation(len(logits)) % 5
+    members = _members(clusters, len(logits))
+    fold = (np.random.default_rng(0).permutation(members.max() + 1) % 5)[members]
     fits = {"temperature": fit_temperature, "platt": fit_platt, "isotonic": fit_isotonic}
     losses = {}
     for name, fit in fits.items():
@@ -100,14 +104,15 @@ def fit_calibration(logits: Scores, is_fake: NDArray[np.bool_]) -> dict[str, Any
             held_out[fold == k] = calibrate(logits[fold == k], fitted)
         losses[name] = _losses(held_out, is_fake)
     best = min(losses.values(), key=lambda loss: float(loss.mean()))
-    chosen = next(name for name, loss in losses.items() if _is_as_good(loss, best))
+    chosen = next(name for name, loss in losses.items() if _is_as_good(loss - best, members))
     rounded = {name: round(float(loss.mean()), 5) for name, loss in losses.items()}
     return {**fits[chosen](logits, is_fake), "cross_validated_nll": rounded}
 
 
-def _is_as_good(loss: NDArray[np.float64], best: NDArray[np.float64]) -> bool:
-    difference = loss - best
-    return bool(difference.mean() <= difference.std() / np.sqrt(len(difference)))
+def _is_as_good(difference: NDArray[np.float64], members: NDArray[np.intp]) -> bool:
+    deviations = np.bincount(members, difference - difference.mean())
+    error = float(np.sqrt(np.square(deviations).sum())) / len(difference)
+    return bool(difference.mean() <= error)
 
 
 def fit_temperature(logits: Scores, is_fake: NDArray[np.bool_]) -> dict[str, Any]:
@@ -185,14 +190,26 @@ def _losses(p_fake: Scores, is_fake: NDArray[np.bool_]) -> NDArray[np.float64]:
     return np.asarray(-np.where(is_fake, np.log(p), np.log1p(-p)))
 
 
-def threshold_at_false_alarms(p_fake: Scores, is_fake: NDArray[np.bool_], rate: float) -> float:
+def threshold_at_false_alarms(
+    p_fake: Scores,
+    is_fake: NDArray[np.bool_],
+    rate: float,
+    clusters: NDArray[np.intp] | None = None,
+) -> float:
     """The lowest threshold that genuine samples reach at a rate of at most `rate`; 0 without any.
+
+    Of those with the same of the `(n,)` `clusters`, such as the frames of a video, only the highest
+    counts: they are no trials apart.
 
     At most: as far as so many samples can show. So many may reach it that the upper 95 % limit of
     their rate is `rate`, and none where there are too few to show it: one in a hundred leaves a
     rate of four in a hundred possible.
     """
-    genuine = np.sort(np.asarray(p_fake)[~np.asarray(is_fake)])
+    p_fake, real = np.asarray(p_fake), ~np.asarray(is_fake)
+    members = _members(clusters, len(p_fake))[real]
+    genuine = np.full(len(p_fake), -np.inf)
+    np.maximum.at(genuine, members, p_fake[real])
+    genuine = np.sort(genuine[np.unique(members)])
 
     def upper_limit(hits: int) -> float:
         _, high = wilson(hits, len(genuine), level=0.9) or (0.0, 0.0)
@@ -228,6 +245,11 @@ def threshold_at_misses(p_fake: Scores, is_fake: NDArray[np.bool_], rate: float)
     if allowed >= len(fakes):
         return 1.0
     return float(max(0.0, np.nextafter(fakes[allowed], -1.0)))
+
+
+def _members(clusters: NDArray[np.intp] | None, n: int) -> NDArray[np.intp]:
+    """The clusters numbered from 0; None: each sample is one."""
+    return np.arange(n) if clusters is None else np.unique(clusters, return_inverse=True)[1]
 
 
 def _sigmoid(z: NDArray[np.float64]) -> NDArray[np.float64]:

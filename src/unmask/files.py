@@ -93,7 +93,7 @@ def read_table(path: Path, *, required: tuple[str, ...]) -> Iterator[tuple[int, 
 
 
 def _lines(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
+    reader = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True, strict=True)
     try:
         for values in reader:
             yield reader.line_num, [value.strip() for value in values]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import PIL.Image
 import pytest
@@ -48,6 +50,19 @@ def manifest(tmp_path):
         Row("alone.png", "FAKE", original="2", identity="2", source="x"),
     )
     return Manifest(rows, tmp_path)
+
+
+def test_a_map_that_points_nowhere_is_no_hit(manifest):
+    nowhere = report((2, 3))
+    heatmap = dataclasses.replace(nowhere.faces[0].heatmap, values=np.zeros((7, 7), np.float32))
+    nowhere = dataclasses.replace(
+        nowhere, faces=(dataclasses.replace(nowhere.faces[0], heatmap=heatmap),)
+    )
+    assert heatmap.empty
+    (told,) = point(manifest, [(1, 0)], lambda _: nowhere, read)
+    assert told.is_hit is False
+    (same,) = point(manifest, [(2, 0)], lambda _: nowhere, read)
+    assert same.is_hit is None
 
 
 def report(hottest=None, affine=UPRIGHT, verdict=Verdict.LIKELY_FAKE):
@@ -137,6 +152,9 @@ def test_nothing_is_said_where_the_truth_is_not_known(manifest):
 
     (elsewhere,) = point(manifest, [(1, None)], lambda _: report((2, 3)), read)
     assert elsewhere.is_hit is None
+
+    (unscored,) = point(manifest, [(1, 0)], lambda _: report(None), read)
+    assert unscored.is_hit is None
 
     (broken,) = point(manifest, [(1, 0)], refuse, read)
     assert (broken.is_hit, broken.is_likely_fake) == (None, False)

@@ -54,6 +54,20 @@ def test_clusters_are_people_of_one_source_else_videos_else_files(write):
     assert len({a, c, d, f, g}) == 5
 
 
+def test_a_fake_goes_with_the_video_it_was_made_from_however_that_is_named(write):
+    manifest = read_manifest(
+        write(
+            "path,label,video,original\n"
+            "033.jpg,real,033,\n"
+            "033_097.jpg,fake,033_097,033\n"
+            "097.jpg,real,097,\n"
+        )
+    )
+    a, b, c = manifest.clusters.tolist()
+    assert a == b != c
+    assert manifest.fakes_with_originals("picture") == [(1, 0)]
+
+
 def test_rows_are_chosen_by_column(write):
     manifest = read_manifest(write("path,label,split\na,real,val\nb,real,test\nc,fake,test\n"))
     assert [row.path for row in manifest.where(split="test").rows] == ["b", "c"]
@@ -75,6 +89,7 @@ def test_rows_are_chosen_by_column(write):
         ("path,label\na,\n", "label is real or fake, got ''"),
         ("path,label\n,real\n", "csv:2: the path is empty"),
         ("path,label\na,real\nb,real\na,fake\n", "csv:4: a is on line 2 already"),
+        ("path,label\na,real\nb/../a,fake\n", "csv:3: b/../a is on line 2 already"),
         ("path,label\na,real,x\n", "csv:2: expected 2 values, got 3"),
         ("path,label,split\na,real\n", "csv:2: expected 3 values, got 2"),
     ],

@@ -139,6 +139,15 @@ def test_what_is_judged_is_the_spliced_file_and_the_genuine_one_alone(manifest):
     assert brightness == pytest.approx([200, 40], abs=4)
 
 
+def test_what_cannot_be_read_is_counted_and_does_not_stop_the_rest(manifest):
+    (manifest.folder / "fake.mp4").write_bytes(b"no video")
+    told = report(Verdict.INCONCLUSIVE, p_fakes=(0.1,) * 10)
+    findings = list(find_splices(manifest, pairs(manifest), lambda path: told))
+    assert findings == [Finding(1, 0), Finding(1, None, is_found=False, is_pointed_to=False)]
+    summary = summarise(manifest, findings)
+    assert (summary["all"]["n"], summary["false_alarms"]["n"], summary["unreadable"]) == (0, 1, 1)
+
+
 def test_the_shares_and_how_sure_they_are(manifest):
     findings = [
         Finding(1, 0, is_found=True, is_pointed_to=True),

@@ -227,6 +227,7 @@ def test_a_model_that_takes_genuine_faces_for_fakes_is_not_exported(
         return np.linspace(-1, 1, 40) - 3.0 * is_fake, is_fake, np.full(40, "a"), spectra
 
     monkeypatch.setattr(module, "_validation_logits", wrong)
+    monkeypatch.setattr(module, "_videos", lambda rows: np.arange(40))
     target = tmp_path / "out" / "wrong.onnx"
     with pytest.raises(ModelError, match=r"does not score the fakes .*nothing was exported"):
         export(best, manifest, target, golden=[ASTRONAUT], documentation={})

@@ -151,6 +151,16 @@ def test_a_face_that_serving_would_not_judge_is_left_out(face, tmp_path):
     assert row["reason"] == "face_too_small"
 
 
+def test_nor_is_a_crop_of_so_small_a_face_learned_from(face, tmp_path):
+    save(tmp_path / "crop.png", face(4, 70)[0])
+    csv_of(tmp_path / "in.csv", ["crop.png,real"], "path,label")
+    with pytest.raises(DataError, match="no usable picture"):
+        prepare(tmp_path / "in.csv", tmp_path / "out")
+    (row,) = table(tmp_path / "out" / "left-out.csv")
+    assert row["reason"] == "face_too_small"
+    assert prepare(tmp_path / "in.csv", tmp_path / "whole", faces="whole").n_pictures == 1
+
+
 def test_whole_keeps_every_picture_without_landmarks_where_there_is_no_face(folder, tmp_path):
     done = prepare(folder, tmp_path / "out", faces="whole")
     rows = {Path(row["path"]).name: row for row in table(done.manifest)}
@@ -280,11 +290,23 @@ def test_frames_of_a_video_are_cut_and_named_by_it(face, tmp_path):
     done = prepare(tmp_path / "in.csv", tmp_path / "out", frames=4)
     rows = table(done.manifest)
     assert len(rows) == 2  # of four frames the last two show nobody
-    assert {(row["video"], row["identity"]) for row in rows} == {("real/clip", "7")}
+    assert {(row["video"], row["identity"]) for row in rows} == {("../real/clip.mp4", "7")}
     for row in rows:
         picture = np.asarray(PIL.Image.open(tmp_path / "out" / row["path"]))
         assert max(picture.shape) <= 320
         assert points(row).max() < max(picture.shape)
+
+
+def test_videos_of_one_name_in_folders_of_one_name_are_two(clip, face, tmp_path):
+    pixels = np.full((320, 320, 3), 90, np.uint8)
+    pixels[60:260, 60:260] = face(3, 200)[0]
+    names = ("a/videos/033.mp4", "b/videos/033.mp4")
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_bytes(clip([pixels] * 4))
+    csv_of(tmp_path / "in.csv", [f"{name},fake" for name in names], "path,label")
+    done = prepare(tmp_path / "in.csv", tmp_path / "out", frames=1)
+    assert len({row["video"] for row in table(done.manifest)}) == 2
 
 
 # --- leakage ---

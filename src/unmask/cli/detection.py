@@ -163,14 +163,21 @@ def check_targets(targets: Iterable[Path | None], sources: Iterable[Path | None]
     """Let only what can be written pass, before the work and never over what it is about.
 
     Raises:
-        ConfigurationError: a target is one of the sources, or in a folder that does not exist.
+        ConfigurationError: a target is one of the sources or another target, is a folder, or is in
+            one that does not exist or may not be written to.
     """
     read = {_place(source) for source in sources if source is not None} - {None}
+    written: set[Path] = set()
     for target in filter(None, targets):
-        if not target.parent.is_dir():
+        if is_folder(target):
+            raise ConfigurationError(f"{target} is a folder; name a file to write")
+        if not is_folder(target.parent):
             raise ConfigurationError(f"{target}: the folder {target.parent} does not exist")
-        if _place(target) in read:
+        if not os.access(target.parent, os.W_OK):
+            raise ConfigurationError(f"{target}: the folder {target.parent} may not be written to")
+        if _place(target) in read or target.resolve() in written:
             raise ConfigurationError(f"{target} would be overwritten; name another file to write")
+        written.add(target.resolve())
 
 
 def _place(path: Path) -> tuple[int, int] | None:

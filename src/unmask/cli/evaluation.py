@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -67,12 +68,15 @@ def evaluate(
         degradations = tuple(evaluation.DEGRADATIONS)
     given = evaluation.read_scores(outcomes, read) if outcomes else ()
     detector = None if outcomes else load_detector()
-    are_videos = detector is not None and _are_videos(read)
+    if detector is None:
+        are_videos = any(outcome.frames is not None for outcome in given)
+    else:
+        are_videos = _are_videos(read)
     if are_videos and (degradations or faces == "whole"):
         raise ConfigurationError("--degrade and --faces whole are for pictures, not for videos")
     if without and (detector is None or are_videos):
         raise ConfigurationError("--without needs pictures, and a model to score them")
-    if splice and not are_videos:
+    if splice and (detector is None or not are_videos):
         raise ConfigurationError("--splice needs videos, and a model to judge them")
     if explain and (detector is None or are_videos or faces == "whole"):
         raise ConfigurationError("--explain needs pictures, and a model that finds their faces")
@@ -87,7 +91,7 @@ def evaluate(
             name=name or manifest.stem,
             model=detector.identity if detector else None,
             settings={
-                "faces": faces,
+                **({"faces": faces} if detector else {}),
                 **({"files": "videos"} if are_videos else {}),
                 **({"without": without} if without else {}),
                 **wanted,
@@ -107,9 +111,8 @@ def evaluate(
         out.print(f"\n{TABLES['videos'](measured)}", markup=False)
     if splice:
         out.print(f"\n{TABLES['splices'](measured)}", markup=False)
-    if explain and (told := measured["explanations"]):
+    if explain:
         out.print(f"\n{TABLES['explanations'](measured)}", markup=False)
-        out.print(f"\n{told['unknown']} more fakes cannot be told, or not of which original frame")
 
 
 def _are_videos(manifest: Manifest) -> bool:
@@ -143,9 +146,11 @@ def _scorer(detector: Detector, faces: str, without: str | None) -> Scorer:
     def outcome_of(report: ImageReport) -> Outcome:
         if without is None or report.headline_face is None:
             return Outcome.of(report)
-        prediction = report.faces[report.headline_face].prediction
-        assert prediction is not None  # or it would not have decided
-        return outcome(prediction)
+        face = report.faces[report.headline_face]
+        assert face.prediction is not None  # or it would not have decided
+        told = outcome(face.prediction)
+        # What is too poor a picture to take a side is that without the branch, too.
+        return replace(told, verdict=face.verdict) if face.quality.reasons else told
 
     if faces == "detect":
         return lambda sources: map(outcome_of, detector.images(sources))

@@ -11,6 +11,7 @@ import typer
 
 from unmask.cli.terminal import out, progress_bar
 from unmask.errors import ConfigurationError, MissingExtraError
+from unmask.files import is_folder
 
 __all__ = ["curves", "export", "import_", "prepare", "train"]
 
@@ -148,6 +149,8 @@ def export(
     """Write a calibrated ONNX file with its model card."""
     if precision not in ("fp32", "int8"):
         raise ConfigurationError(f"--precision {precision}: expected fp32 or int8")
+    if is_folder(target):
+        raise ConfigurationError(f"{target} is a folder; name the .onnx file to write")
     with _training_extra():
         from unmask.training.export import export as run
 

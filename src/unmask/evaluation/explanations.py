@@ -32,10 +32,10 @@ MANIPULATED = 0.5
 class Pointing:
     """What the heat map of row `fake` points to.
 
-    `is_hit` is None where nobody can say: no heat map, a file that cannot be read, or fake and
-    original are not the same moment, or do not differ enough anywhere, or which of several frames
-    the fake was made from is not known. `chance` is the manipulated
-    share of the crop.
+    `is_hit` is None where nobody can say: a face that was not scored, a file that cannot be read,
+    or fake and original are not the same moment, or do not differ enough anywhere, or which of
+    several frames the fake was made from is not known. A map that points nowhere is no hit.
+    `chance` is the manipulated share of the crop.
     """
 
     fake: int
@@ -63,7 +63,7 @@ def point(
             continue
         is_likely_fake = report.verdict is Verdict.LIKELY_FAKE
         face, hit = report.headline, None
-        if face is not None and face.heatmap is not None and not face.heatmap.empty:
+        if face is not None and face.heatmap is not None:
             with suppress(InputError):
                 hit = _hit(face.heatmap, [read(file) for file in files])
         is_hit, chance = hit or (None, 0.0)
@@ -76,7 +76,8 @@ def _hit(heatmap: Heatmap, pictures: Sequence[Image]) -> tuple[bool, float] | No
     manipulated = cells(difference(*crops), heatmap.values.shape) > MANIPULATED
     if not manipulated.any():
         return None
-    return bool(manipulated.flat[heatmap.values.argmax()]), float(manipulated.mean())
+    hottest = manipulated.flat[heatmap.values.argmax()]
+    return bool(hottest and not heatmap.empty), float(manipulated.mean())
 
 
 def summarise(manifest: Manifest, pointings: Iterable[Pointing]) -> Explanations:

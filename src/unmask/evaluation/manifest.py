@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -47,11 +48,15 @@ class Manifest:
 
     @property
     def clusters(self) -> NDArray[np.intp]:
-        """`(n,)` numbers of what is not independent: one person, else one video, else the file."""
+        """`(n,)` numbers of what is not independent: one person, else one video, else the file.
+
+        A fake goes with the genuine video it was made from, which `original` names.
+        """
+        kinds = {"identity": "person", "original": "video", "video": "video", "path": "file"}
         keys = [
             next(
-                (row.source, column, value)
-                for column in ("identity", "original", "video", "path")
+                (row.source, kind, value)
+                for column, kind in kinds.items()
                 if (value := getattr(row, column))
             )
             for row in self.rows
@@ -81,17 +86,17 @@ class Manifest:
     def fakes_with_originals(self, what: str) -> list[tuple[int, int | None]]:
         """The numbers of each fake whose original is there, and of its genuine row.
 
-        That is the row of the same `source` and `original`. Where there are several, as of the
-        frames of a video, it is the one whose name ends in the same number; None where that is not
-        just one.
+        That is the row of the same `source` whose `original`, or else `video`, is the fake's
+        `original`. Where there are several, as of the frames of a video, it is the one whose name
+        ends in the same number; None where that is not just one.
 
         Raises:
             DataError: no fake has one; the message calls the files `what` they are.
         """
         genuine: dict[tuple[str, str], list[int]] = {}
         for n, row in enumerate(self.rows):
-            if row.label == "REAL" and row.original:
-                genuine.setdefault((row.source, row.original), []).append(n)
+            if row.label == "REAL" and (name := row.original or row.video):
+                genuine.setdefault((row.source, name), []).append(n)
         pairs = [
             (n, self._same_moment(row, genuine[row.source, row.original]))
             for n, row in enumerate(self.rows)
@@ -148,8 +153,9 @@ def read_manifest(path: Path) -> Manifest:
             raise DataError(f"{path}:{line}: label is real or fake, got {record['label']!r}")
         if not values["path"]:
             raise DataError(f"{path}:{line}: the path is empty")
-        if first := lines.get(values["path"]):
-            raise DataError(f"{path}:{line}: {values['path']} is on line {first} already")
-        lines[values["path"]] = line
+        place = os.path.normpath(values["path"])
+        if place in lines:
+            raise DataError(f"{path}:{line}: {values['path']} is on line {lines[place]} already")
+        lines[place] = line
         rows.append(Row(**{**values, "label": cast("Label", label)}))  # type: ignore[arg-type]
     return Manifest(tuple(rows), path.parent)

@@ -61,7 +61,6 @@ def measure(
     Raises:
         DataError: a file is missing, a folder to write to does not exist, a degradation is unknown
             or cannot be applied to outcomes without a detector, or no fake has its genuine video.
-        InputError: what was to be spliced is no video that can be read.
         MissingExtraError: plots or a degradation need what is not installed.
     """
     for path in (scores, out):

@@ -105,13 +105,15 @@ class Counted(Estimate):
 class Splices(TypedDict):
     """Genuine videos with `share` of a fake in them, all and by the fake's method.
 
-    `false_alarms` is of the genuine ones without a fake.
+    `false_alarms` is of the genuine ones without a fake. `unreadable` is of how many there was
+    nothing to say; old files lack it.
     """
 
     share: float
     all: Spliced
     methods: dict[str, Spliced]
     false_alarms: Counted
+    unreadable: NotRequired[int]
 
 
 class Spliced(TypedDict):

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from unmask.errors import InputError
 from unmask.evaluation.intervals import proportion
 from unmask.evaluation.manifest import Manifest
 from unmask.evaluation.results import Estimate, Spliced, Splices
@@ -43,13 +44,14 @@ ENCODER = {"crf": "12", "preset": "veryfast"}
 class Finding:
     """Whether the fake of row `fake` was found in the video of row `genuine`, or pointed to.
 
-    Where `fake` is None there was none, and `is_found` is a false alarm.
+    Where `fake` is None there was none, and `is_found` is a false alarm. Both are None where one of
+    the two cannot be read.
     """
 
     genuine: int
     fake: int | None
-    is_found: bool
-    is_pointed_to: bool
+    is_found: bool | None = None
+    is_pointed_to: bool | None = None
 
 
 def pairs(manifest: Manifest) -> list[tuple[int, int | None]]:
@@ -68,17 +70,17 @@ def find_splices(
     wanted: Iterable[tuple[int, int | None]],
     judge: Callable[[Path], VideoReport],
 ) -> Iterator[Finding]:
-    """Splice and judge these `pairs`; a genuine video alone goes through the same encoder.
-
-    Raises:
-        InputError: a file is no video that can be read.
-    """
+    """Splice and judge these `pairs`; a genuine video alone goes through the same encoder."""
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "spliced.mp4"
         for genuine, fake in wanted:
             files = [manifest.file(manifest.rows[n]) for n in (genuine, fake) if n is not None]
-            start_s, end_s = splice(files[0], files[-1], target)
-            report = judge(target)
+            try:
+                start_s, end_s = splice(files[0], files[-1], target)
+                report = judge(target)
+            except InputError:
+                yield Finding(genuine, fake)
+                continue
             if fake is None:
                 yield Finding(genuine, None, report.verdict is Verdict.LIKELY_FAKE, False)
             else:
@@ -142,9 +144,10 @@ def is_pointed_to(report: VideoReport, start_s: float, end_s: float) -> bool:
 def summarise(manifest: Manifest, findings: Iterable[Finding]) -> Splices:
     """The share that was found or pointed to, and of the genuine that was flagged."""
     findings = list(findings)
-    alone = [finding for finding in findings if finding.fake is None]
+    known = [finding for finding in findings if finding.is_found is not None]
+    alone = [finding for finding in known if finding.fake is None]
     of_method: dict[str, list[Finding]] = {}
-    for finding in findings:
+    for finding in known:
         if finding.fake is not None:
             of_method.setdefault(manifest.rows[finding.fake].method, []).append(finding)
     clusters = manifest.clusters
@@ -162,7 +165,8 @@ def summarise(manifest: Manifest, findings: Iterable[Finding]) -> Splices:
 
     return Splices(
         share=SHARE,
-        all=spliced([finding for finding in findings if finding.fake is not None]),
+        all=spliced([finding for finding in known if finding.fake is not None]),
         methods={method: spliced(of) for method, of in sorted(of_method.items())},
         false_alarms={"n": len(alone), **share(alone, "is_found")},
+        unreadable=len(findings) - len(known),
     )

@@ -27,6 +27,7 @@ from unmask.evaluation.results import (
     read_results,
     write_text,
 )
+from unmask.types import Verdict
 
 __all__ = ["TABLES", "render", "update"]
 
@@ -185,6 +186,8 @@ def _splices(results: Results) -> str:
     ]
     quiet = splices["false_alarms"]
     rows.append(["no fake", f"{quiet['n']}", _estimate(quiet), ""])
+    if unreadable := splices.get("unreadable"):
+        rows.append(["one cannot be read", f"{unreadable}", "", ""])
     header = ["in a genuine video", "videos", "called likely_fake, at that time"]
     return _table([*header, "most suspicious frame is of the fake"], rows)
 
@@ -198,6 +201,7 @@ def _explanations(results: Results) -> str:
         [name, f"{one['n']:,}", _estimate(one), _number(one["chance"])]
         for name, one in (("all", told["all"]), ("called likely_fake", told["likely_fake"]))
     ]
+    rows.append(["cannot be told", f"{told['unknown']:,}", "", ""])
     header = ["fakes", "faces", "hottest place was manipulated", "any place, on average"]
     return _table(header, rows)
 
@@ -205,8 +209,12 @@ def _explanations(results: Results) -> str:
 def _verdicts(results: Results) -> str:
     rates = ("false_alarms", "caught", "missed", "inconclusive")
     rows = [
-        [_source(verdicts), *(_estimate(verdicts[rate]) for rate in rates)]  # type: ignore[literal-required]
-        for verdicts in results["verdicts"]
+        [
+            _source(verdicts),
+            *(_estimate(verdicts[rate]) for rate in rates),  # type: ignore[literal-required]
+            _not_analysed(verdicts),
+        ]
+        for verdicts in _told(results)
     ]
     header = [
         "source",
@@ -214,8 +222,21 @@ def _verdicts(results: Results) -> str:
         "fakes called likely_fake",
         "fakes called likely_real",
         "inconclusive",
+        "not analysed, and not counted",
     ]
     return _table(header, rows)
+
+
+def _told(results: Results) -> Sequence[Verdicts]:
+    """All and each source; where there is one source, that alone."""
+    verdicts = results["verdicts"]
+    return verdicts[1:] if len(verdicts) == 2 else verdicts
+
+
+def _not_analysed(verdicts: Verdicts) -> str:
+    of_label = verdicts["counts"].values()
+    left_out = sum(counts[Verdict.NOT_ANALYSED.value] for counts in of_label)
+    return f"{left_out:,} of {sum(sum(counts.values()) for counts in of_label):,}"
 
 
 def _flags(results: Results) -> str:
@@ -223,7 +244,7 @@ def _flags(results: Results) -> str:
     prevalences = [*results["verdicts"][0]["flag_precision"]] if results["verdicts"] else []
     rows = [
         [_source(verdicts), *(_estimate(verdicts["flag_precision"][p]) for p in prevalences)]
-        for verdicts in results["verdicts"]
+        for verdicts in _told(results)
     ]
     return _table(["source", *(f"{100 * float(p):g} % fakes" for p in prevalences)], rows)
 
@@ -345,7 +366,8 @@ def _p(value: float) -> str:
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
+    escaped = ([cell.replace("|", "\\|") for cell in row] for row in rows)
+    lines = [header, ["---"] * len(header), *escaped]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

@@ -37,7 +37,7 @@ from unmask.files import replacing
 from unmask.network import CARD_KEY, CHECKSUMS, GOLDEN_TOLERANCE
 from unmask.spectrum import NATIVE_SPECTRUM_ID, SPECTRUM_ID, describe, radial_bands
 from unmask.training.config import restored
-from unmask.training.dataset import Batch, CropDataset, loaded, read_rows
+from unmask.training.dataset import Batch, CropDataset, Row, loaded, read_rows
 from unmask.training.fusion import FusionNetwork
 from unmask.training.quantize import quantize, rounding_noise
 from unmask.training.train import load_network
@@ -103,14 +103,15 @@ def export(
     # Before the long part: a picture without a face is a matter of a second.
     samples = [_golden(model, session, path, config, precision) for path in golden]
     logits, is_fake, sources, spectra = _validation_logits(session, dataset, progress)
-    calibration = fit_calibration(logits, is_fake)
+    videos = _videos(dataset.rows)
+    calibration = fit_calibration(logits, is_fake, videos)
     try:
         check_calibration(calibration)
     except ModelError as error:
         message = f"{best} does not score the fakes of split val above its genuine faces"
         raise ModelError(f"{message}; nothing was exported. {error}") from error
     p_fake = calibrate(logits, calibration)
-    thresholds = _thresholds(p_fake, is_fake, sources)
+    thresholds = _thresholds(p_fake, is_fake, sources, videos)
     card = {
         "name": config["name"] + ("-int8" if precision == "int8" else ""),
         "version": config["version"],
@@ -283,15 +284,30 @@ def _validation_logits(
     return np.concatenate(logits).astype(np.float64), is_fake, sources, np.concatenate(spectra)
 
 
+def _videos(rows: Sequence[Row]) -> NDArray[np.intp]:
+    """`(n,)` numbers of the videos that the rows are frames of, or else of the rows themselves."""
+    keys = [(row.source, row.video or str(row.path)) for row in rows]
+    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    return np.array([numbers[key] for key in keys], np.intp)
+
+
 def _thresholds(
-    p_fake: NDArray[np.float64], is_fake: NDArray[np.bool_], sources: NDArray[np.str_]
+    p_fake: NDArray[np.float64],
+    is_fake: NDArray[np.bool_],
+    sources: NDArray[np.str_],
+    videos: NDArray[np.intp],
 ) -> dict[str, float]:
     """Each threshold must hold on every validation source alone, not on their mixture."""
     groups = [sources == source for source in np.unique(sources)]
-    fake = max(threshold_at_false_alarms(p_fake[g], is_fake[g], FALSE_ALARMS) for g in groups)
+
+    def quiet(rate: float) -> float:
+        return max(
+            threshold_at_false_alarms(p_fake[g], is_fake[g], rate, videos[g]) for g in groups
+        )
+
+    fake = quiet(FALSE_ALARMS)
     real = min(threshold_at_misses(p_fake[g], is_fake[g], MISSES) for g in groups)
-    fake_5 = max(threshold_at_false_alarms(p_fake[g], is_fake[g], 0.05) for g in groups)
-    return {"likely_fake": fake, "likely_real": min(real, fake), "false_alarms_5": fake_5}
+    return {"likely_fake": fake, "likely_real": min(real, fake), "false_alarms_5": quiet(0.05)}
 
 
 def _rates(

@@ -139,7 +139,7 @@ def prepare(
     if not used:
         raise DataError(f"{source} has no usable picture; {target / 'left-out.csv'} says why")
     manifest = target / "manifest.csv"
-    _write_table(manifest, COLUMNS, (_manifest_row(row, picture) for row, picture in used))
+    _write_table(manifest, COLUMNS, (_manifest_row(row, picture, target) for row, picture in used))
     reasons = sorted({o.status for o in left_out})
     counts = {reason: sum(o.status == reason for o in left_out) for reason in reasons}
     by_split: dict[str, Counter[str]] = {}
@@ -196,14 +196,15 @@ def process_file(file: Path, *, target: Path, faces: Faces, frames: int) -> Outc
     except InputError as error:
         return Outcome(str(file), error.code, str(error))
     face = main_face(_detector().detect(image), image)
-    if faces == "whole" or (face is not None and _is_crop(image, face)):
-        path = Path(os.path.relpath(file.resolve(), target.resolve())).as_posix()
-        return Outcome(str(file), "ok", pictures=(_picture(path, image, face, None),))
-    if face is None:
-        return Outcome(str(file), "no_face")
-    if face.box.side < MIN_FACE_PX:
-        return Outcome(str(file), "face_too_small", f"{face.box.side:.0f} px")
-    return Outcome(str(file), "ok", pictures=(_cut(file, image, face, target),))
+    if faces == "detect":
+        if face is None:
+            return Outcome(str(file), "no_face")
+        if face.box.side < MIN_FACE_PX:
+            return Outcome(str(file), "face_too_small", f"{face.box.side:.0f} px")
+        if not _is_crop(image, face):
+            return Outcome(str(file), "ok", pictures=(_cut(file, image, face, target),))
+    picture = _picture(_relative(file, target), image, face, None)
+    return Outcome(str(file), "ok", pictures=(picture,))
 
 
 def _process_video(file: Path, target: Path, frames: int) -> Outcome:
@@ -245,6 +246,10 @@ def _picture(path: str, image: Image, face: Face | None, frame: int | None) -> F
     values = [] if face is None else face.landmarks.ravel().tolist()
     landmarks = " ".join(f"{value:.2f}" for value in values)
     return FacePicture(path, landmarks, perceptual_hash(image), frame)
+
+
+def _relative(file: Path, target: Path) -> str:
+    return Path(os.path.relpath(file.resolve(), target.resolve())).as_posix()
 
 
 def main_face(found: Sequence[Face], image: Image) -> Face | None:
@@ -368,11 +373,12 @@ def _report(leaks: Sequence[Leak], target: Path, allowed: bool) -> None:
         )
 
 
-def _manifest_row(row: Source, picture: FacePicture) -> list[str]:
+def _manifest_row(row: Source, picture: FacePicture, target: Path) -> list[str]:
     values = {field.name: getattr(row, field.name) for field in fields(row)}
     values |= {"path": picture.path, "landmarks": picture.landmarks}
     if picture.frame is not None and not row.video:
-        values["video"] = f"{row.file.parent.name}/{row.file.stem}"
+        # The whole path: of many data sets every folder is called videos, and every file 033.mp4.
+        values["video"] = _relative(row.file, target)
     return [str(values[column]) for column in COLUMNS]
 
 
