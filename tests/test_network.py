@@ -5,6 +5,9 @@ from __future__ import annotations
 import copy
 import json
 import math
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -315,3 +318,12 @@ def test_nor_is_any_other_part_of_the_answer_no_number(network: Network, name: s
     crop = network.golden()[0].crop
     with pytest.raises(ModelError, match=name):
         broken.run([crop], [describe(crop)])
+
+
+def test_nothing_is_noted_or_sent_of_its_use(tmp_path: Path) -> None:
+    """ONNX Runtime would keep a device id and every session below the home folder, to send them."""
+    kept = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    code = "from unmask.network import Network; Network()"
+    subprocess.run([sys.executable, "-c", code], check=True, env={**kept, **home})
+    assert list(tmp_path.rglob("*")) == []

@@ -8,6 +8,7 @@ could not judge.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from unmask.types import FaceReport, ImageReport, Prediction, Reason, Verdict
 
 __version__ = "0.1.0"
+
+# Before it is loaded: ONNX Runtime would note every session in the home folder and send it on.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __all__ = [
     "Detector",
