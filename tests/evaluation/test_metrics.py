@@ -81,16 +81,6 @@ def test_reliability_equals_a_loop_over_bins(pairs):
     assert metrics.ece(fake, p) == pytest.approx(expected)
 
 
-@given(rows)
-def test_equal_probabilities_share_a_bin_of_equal_mass(pairs):
-    fake, p = columns(pairs)
-    bins = metrics.reliability(fake, p, n_bins=5, binning="mass")
-    assert bins.counts.sum() == len(p)
-    assert np.all(np.diff(bins.mean_p) > 0)
-    shuffled = metrics.reliability(fake[::-1], p[::-1], n_bins=5, binning="mass")
-    np.testing.assert_array_equal(bins.counts, shuffled.counts)
-
-
 @given(both_classes, st.floats(0, 1))
 def test_a_threshold_keeps_its_false_alarm_rate_and_no_lower_score_does(pairs, target):
     fake, score = map(np.array, columns(pairs))

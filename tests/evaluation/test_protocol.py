@@ -103,17 +103,6 @@ def test_a_video_is_the_mean_of_its_scored_frames_per_method():
     assert value(by_method["reenact"], "auc") == 0.0
 
 
-def test_the_mean_of_logits_is_another_mean():
-    rows = [("REAL", 0.001, {"video": "1"}), ("REAL", 0.7, {"video": "1"})]
-    by_logit = Options(video_mean="logit", n_resamples=2)
-    brier = value(evaluate(*made(rows), by_logit)["video"], "brier")
-    logit = (np.log(0.001 / 0.999) + np.log(0.7 / 0.3)) / 2
-    assert brier == pytest.approx((1 / (1 + np.exp(-logit))) ** 2)
-    assert value(evaluate(*made(rows), QUICK)["video"], "brier") == pytest.approx(0.3505**2)
-    certain = [("REAL", 0.0, {"video": "1"}), ("REAL", 1.0, {"video": "1"})]
-    assert value(evaluate(*made(certain), by_logit)["video"], "brier") == pytest.approx(0.25)
-
-
 def test_a_fake_never_shares_a_video_with_the_real_it_was_made_from():
     rows = [("REAL", 0.2, {"video": "1"}), ("FAKE", 0.8, {"video": "1"})]
     video = evaluate(*made(rows), QUICK)["video"]
@@ -121,11 +110,9 @@ def test_a_fake_never_shares_a_video_with_the_real_it_was_made_from():
     assert value(video, "auc") == 1.0
 
 
-def test_without_a_video_column_there_is_no_video_level_unless_originals_are_asked_for():
+def test_without_a_video_column_there_is_no_video_level():
     rows = [("REAL", 0.2, {"original": "1"}), ("FAKE", 0.8, {"original": "1", "method": "swap"})]
     assert evaluate(*made(rows), QUICK)["video"] is None
-    options = Options(videos_by="original", n_resamples=2)
-    assert evaluate(*made(rows), options)["video"]["n"] == 2
 
 
 def test_a_method_is_measured_against_all_reals_of_its_own_source():

@@ -7,7 +7,6 @@ NaN and never a guess.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,7 +27,6 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-Binning = Literal["width", "mass"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,19 +176,12 @@ class Reliability:
     share_fake: Floats
 
 
-def reliability(
-    is_fake: ArrayLike, p_fake: ArrayLike, *, n_bins: int = 15, binning: Binning = "width"
-) -> Reliability:
-    """Bin `(n,)` probabilities by equal width of `p_fake`, or by equal mass.
-
-    Bins are half-open, the last one closed. Equal probabilities share a bin in both.
-    """
+def reliability(is_fake: ArrayLike, p_fake: ArrayLike, *, n_bins: int = 15) -> Reliability:
+    """Bin `(n,)` probabilities by equal width; bins are half-open, the last one closed."""
     fake, p = _checked(is_fake, p_fake)
     if p.size and (p.min() < 0 or p.max() > 1):
         raise DataError(f"expected probabilities in [0, 1], got {p.min():g} to {p.max():g}")
     edges = np.linspace(0, 1, n_bins + 1)
-    if binning == "mass" and p.size:
-        edges = np.quantile(p, edges)
     bins = np.clip(np.searchsorted(edges, p, side="right") - 1, 0, n_bins - 1)
     counts = np.bincount(bins, minlength=n_bins)
     filled = counts > 0
@@ -201,14 +192,12 @@ def reliability(
     )
 
 
-def ece(
-    is_fake: ArrayLike, p_fake: ArrayLike, *, n_bins: int = 15, binning: Binning = "width"
-) -> float | None:
+def ece(is_fake: ArrayLike, p_fake: ArrayLike, *, n_bins: int = 15) -> float | None:
     """Expected calibration error: the mean over rows of their bin's |mean p_fake - share of fakes|.
 
     Of the probability of FAKE, not of the confidence in the label. Naeini et al., AAAI 2015.
     """
-    bins = reliability(is_fake, p_fake, n_bins=n_bins, binning=binning)
+    bins = reliability(is_fake, p_fake, n_bins=n_bins)
     if not bins.counts.size:
         return None
     gaps = np.abs(bins.mean_p - bins.share_fake)

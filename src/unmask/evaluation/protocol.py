@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,13 +49,10 @@ MAX_CURVE_POINTS = 400
 class Options:
     """How figures are computed.
 
-    Of pictures, a video is what shares source, label, method and the column `videos_by`; its
-    probability is the mean of its frames' `p_fake`, or of their logits. Where rows are videos, it
-    is what the detector said of the whole.
+    Of pictures, a video is what shares source, label, method and video; its probability is the mean
+    of its frames' `p_fake`. Where rows are videos, it is what the detector said of the whole.
     """
 
-    videos_by: Literal["video", "original"] = "video"
-    video_mean: Literal["p", "logit"] = "p"
     n_bins: int = 15
     n_resamples: int = 1000
     seed: int = 0
@@ -71,7 +67,7 @@ def evaluate(
         DataError: another number of outcomes than rows, no rows, or pictures beside videos.
     """
     options = options or Options()
-    everything = _Levels.of(manifest, outcomes, options)
+    everything = _Levels.of(manifest, outcomes)
     rows = everything.rows
     sources = {
         source: everything.where(partial(_is_of_source, source))
@@ -159,7 +155,6 @@ class _Table:
     source: NDArray[np.str_]
     method: NDArray[np.str_]
     video: NDArray[np.str_]
-    original: NDArray[np.str_]
 
     @classmethod
     def of(cls, manifest: Manifest, outcomes: Sequence[Outcome]) -> _Table:
@@ -177,7 +172,6 @@ class _Table:
             source=np.array([row.source for row in rows]),
             method=np.array([row.method if row.label == "FAKE" else "" for row in rows]),
             video=np.array([row.video for row in rows]),
-            original=np.array([row.original for row in rows]),
         )
 
     @property
@@ -198,7 +192,7 @@ class _Levels:
     videos: _Table | None
 
     @classmethod
-    def of(cls, manifest: Manifest, outcomes: Sequence[Outcome], options: Options) -> _Levels:
+    def of(cls, manifest: Manifest, outcomes: Sequence[Outcome]) -> _Levels:
         """Videos are what was said of whole videos, else the means of their pictures.
 
         Raises:
@@ -206,7 +200,7 @@ class _Levels:
         """
         rows = _Table.of(manifest, outcomes)
         if all(outcome.frames is None for outcome in outcomes):
-            return cls(rows, rows, _video_means(rows, options))
+            return cls(rows, rows, _video_means(rows))
         if any(outcome.frames is None and outcome.p_fake is not None for outcome in outcomes):
             raise DataError("a manifest has pictures or videos, not both; measure them apart")
         scores = [outcome.frames or () for outcome in outcomes]
@@ -228,34 +222,19 @@ def _is_genuine_or(method: str, table: _Table) -> NDArray[np.bool_]:
     return np.asarray(~table.is_fake | (table.method == method), bool)
 
 
-def _video_means(table: _Table, options: Options) -> _Table | None:
+def _video_means(table: _Table) -> _Table | None:
     """One row per video with its mean; None where the manifest does not name any video."""
-    video = table.video if options.videos_by == "video" else table.original
-    named = table.keep(video != "")
+    named = table.keep(table.video != "")
     if not named.p_fake.size:
         return None
-    keys = list(
-        zip(
-            named.source,
-            named.is_fake,
-            named.method,
-            video[video != ""],
-            strict=True,
-        )
-    )
+    keys = list(zip(named.source, named.is_fake, named.method, named.video, strict=True))
     numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
     members = np.array([numbers[key] for key in keys])
     first = np.unique(members, return_index=True)[1]
-    values = named.p_fake
-    if options.video_mean == "logit":
-        clipped = np.clip(values, 1e-6, 1 - 1e-6)
-        values = np.log(clipped / (1 - clipped))
     n_scored = np.bincount(members, named.scored, len(numbers))
-    total = np.bincount(members, np.where(named.scored, values, 0.0), len(numbers))
+    total = np.bincount(members, np.where(named.scored, named.p_fake, 0.0), len(numbers))
     mean = np.full(len(numbers), np.nan)
     np.divide(total, n_scored, out=mean, where=n_scored > 0)
-    if options.video_mean == "logit":
-        mean = 1 / (1 + np.exp(-mean))
     videos = {name: getattr(named, name)[first] for name in _Table.__slots__}
     # A video of which no frame was scored keeps the reason of its first.
     status = np.where(n_scored > 0, "scored", videos["status"])
