@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import io
 import json
+import struct
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from importlib.resources import files
@@ -128,6 +129,29 @@ def make_clip(
         if sound is not None:
             _add_silence(output, sound, 8000 * len(pictures) // rate)
     return buffer.getvalue()
+
+
+@pytest.fixture(scope="session")
+def scans() -> Callable[[int], bytes]:
+    return jpeg_of_scans
+
+
+def jpeg_of_scans(n: int) -> bytes:
+    """A grey progressive JPEG of 16 x 16 px in `n` scans, of which all but the first say nothing.
+
+    Two Huffman codes of one bit: the first is of a difference of 0, the second of 2**14 blocks
+    without a coefficient.
+    """
+
+    def segment(marker: int, *payload: int) -> bytes:
+        return bytes([0xFF, marker]) + struct.pack(">H", len(payload) + 2) + bytes(payload)
+
+    tables = segment(0xDB, 0, *[1] * 64)
+    frame = segment(0xC2, 8, 0, 16, 0, 16, 1, 1, 0x11, 0)
+    codes = segment(0xC4, 0x00, 1, *[0] * 15, 0) + segment(0xC4, 0x10, 1, *[0] * 15, 0x20)
+    first = segment(0xDA, 1, 1, 0, 0, 0, 0) + b"\x0f"
+    other = segment(0xDA, 1, 1, 0, 1, 63, 0) + b"\x1f"
+    return b"\xff\xd8" + tables + frame + codes + first + other * (n - 1) + b"\xff\xd9"
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ from unmask.errors import (
     UnreadableError,
     UnsupportedFormatError,
 )
-from unmask.media import read
+from unmask.media import n_scans, read
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 LOSSY = {"JPEG", "AVIF"}
@@ -46,10 +47,13 @@ def encoded(picture: PIL.Image.Image, name: str = "PNG", **options: object) -> b
     return stream.getvalue()
 
 
-def png(width: int, height: int, *, bits: int, colour: int, rows: bytes) -> bytes:
+def png(
+    width: int, height: int, *, bits: int, colour: int, rows: bytes, transparent: bytes = b""
+) -> bytes:
     """A PNG of raw rows (each with its filter byte), also of kinds that Pillow does not write."""
     parts = (
         (b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)),
+        *([(b"tRNS", transparent)] if transparent else []),
         (b"IDAT", zlib.compress(rows, 9)),
         (b"IEND", b""),
     )
@@ -192,6 +196,43 @@ def test_16_bit_colour() -> None:
     row = b"\0" + struct.pack(">6H", 0, 32768, 65535, 255, 256, 511)
     pixels = read(png(2, 1, bits=16, colour=2, rows=row)).pixels
     assert pixels.tolist() == [[[0, 128, 255], [0, 1, 1]]]
+
+
+def test_a_key_of_16_bits_is_transparent_too() -> None:
+    """Pillow keeps the high byte of each sample, but both of the key."""
+    row = b"\0" + struct.pack(">6H", 0x1234, 0, 0xFF00, 0x1234, 0, 0)
+    colour = png(2, 1, bits=16, colour=2, rows=row, transparent=struct.pack(">3H", 0x1234, 0, 0))
+    assert read(colour).pixels.tolist() == [[[0x12, 0, 0xFF], [255] * 3]]
+    grey = png(2, 1, bits=16, colour=0, rows=row[:5], transparent=struct.pack(">H", 0))
+    assert read(grey).pixels.tolist() == [[[0x12] * 3, [255] * 3]]
+
+
+@pytest.mark.parametrize(
+    ("bits", "photometric", "data", "expected"),
+    [
+        (16, 1, b"\0\0\xff\xff", [0, 255]),
+        (16, 0, b"\0\0\xff\xff", [255, 0]),  # white is zero
+        (12, 1, b"\x00\x0f\xff", [0, 255]),
+    ],
+)
+def test_grey_tiff_of_more_than_8_bits(
+    bits: int, photometric: int, data: bytes, expected: list[int]
+) -> None:
+    tags = {256: 2, 257: 1, 258: bits, 259: 1, 262: photometric, 273: 8, 277: 1, 278: 1}
+    tags[279] = len(data)
+    entries = [struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items()]
+    head = b"II*\0" + struct.pack("<I", 8 + len(data)) + data + struct.pack("<H", len(tags))
+    assert read(head + b"".join(entries) + b"\0" * 4).pixels[0, :, 0].tolist() == expected
+
+
+def test_a_jpeg_of_endless_scans_is_refused(scans: Callable[[int], bytes]) -> None:
+    """Each costs sixteen bytes and another sweep over all pixels."""
+    assert read(scans(100)).pixels.shape == (16, 16, 3)
+    with pytest.raises(TooLargeError, match="At most 100 scans"):
+        read(scans(101))
+    # What follows the picture is another, as of a phone that films along.
+    assert read(scans(1) + scans(200)).pixels.shape == (16, 16, 3)
+    assert n_scans(scans(1) + scans(200)) == 1
 
 
 def test_big_endian_16_bit_tiff() -> None:

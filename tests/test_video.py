@@ -1,6 +1,7 @@
 """Every clip is made here; each of its pictures shows its own number in black and white squares."""
 
 import io
+import struct
 import subprocess
 import sys
 import time
@@ -21,7 +22,7 @@ from unmask.errors import (
     UnreadableError,
     UnsupportedFormatError,
 )
-from unmask.video import Video, recognise
+from unmask.video import Video, _rgb, recognise
 
 Clip = Callable[..., bytes]
 
@@ -157,6 +158,52 @@ def test_rotation_of_the_metadata(clip: Clip, degrees: int, corner: tuple[int, i
         frame = next(video.frames([1]))
         assert (video.info.height, video.info.width) == turned.shape[:2] == frame.pixels.shape[:2]
         assert np.abs(frame.pixels.astype(int) - turned).mean() < 4
+
+
+SEEN = {
+    (1, 0, 0, 1): lambda picture: picture,
+    (-1, 0, 0, 1): np.fliplr,
+    (1, 0, 0, -1): np.flipud,
+    (-1, 0, 0, -1): lambda picture: np.rot90(picture, 2),
+    (0, 1, -1, 0): lambda picture: np.rot90(picture, -1),
+    (0, -1, 1, 0): np.rot90,
+    (0, 1, 1, 0): lambda picture: picture.transpose(1, 0, 2),
+    (0, -1, -1, 0): lambda picture: np.rot90(picture, 2).transpose(1, 0, 2),
+    (0, 0, 0, 0): lambda picture: picture,
+}
+"""What a display matrix of these a, b, c and d (ISO/IEC 14496-12, 6.2.2) makes of a picture."""
+
+
+@pytest.mark.parametrize("matrix", SEEN, ids=str)
+def test_pictures_are_turned_and_mirrored_as_the_file_asks(
+    clip: Clip, matrix: tuple[int, int, int, int]
+) -> None:
+    picture = np.full((64, 96, 3), 40, np.uint8)
+    picture[:32, :48] = 220
+    picture[:32, 48:] = 120
+    data = clip([picture] * 2)
+    at = data.index(b"tkhd") + 44
+    a, b, c, d = (part << 16 for part in matrix)
+    data = data[:at] + struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30) + data[at + 36 :]
+    with Video(data) as video:
+        [frame] = video.frames([0])
+        expected = SEEN[matrix](picture)
+        assert frame.pixels.shape == expected.shape
+        assert np.abs(frame.pixels.astype(int) - expected).mean() < 3
+        assert (video.info.height, video.info.width) == expected.shape[:2]
+
+
+def test_what_an_edit_list_hides_is_no_part_of_the_video(clip: Clip) -> None:
+    data = clip(numbered(40), g="12")
+    at = data.index(b"elst") + 12
+    duration_ms, start, speed = struct.unpack(">IiI", data[at : at + 12])
+    trimmed = struct.pack(">IiI", duration_ms // 4, start, speed)
+    with Video(data[:at] + trimmed + data[at + 12 :]) as video:
+        assert video.info.n_frames == 10
+        assert video.info.duration_s == pytest.approx(1.0)
+        frames = list(video.frames(range(10)))
+        assert [number_of(frame.pixels) for frame in frames] == list(range(10))
+        assert [frame.time_s for frame in frames] == pytest.approx(np.arange(10) / 10)
 
 
 def test_pixels_that_are_not_square(clip: Clip) -> None:
@@ -447,3 +494,37 @@ class TestLimits:
 )
 def test_recognise(head: bytes, expected: str | None) -> None:
     assert recognise(head) == expected
+
+
+def test_a_codec_that_nobody_films_in_is_refused_by_name(clip: Clip) -> None:
+    """Of FFmpeg's decoders and pixel formats some end the whole process on a made-up file."""
+    data = clip(numbered(2), codec="jpeg2000", container="mov")
+    with pytest.raises(UnsupportedFormatError, match="'jpeg2000', which is not read here"):
+        Video(data)
+
+
+@pytest.mark.parametrize("name", ["bayer_rggb8", "yaf32le"])
+def test_pixels_that_would_end_the_process_are_never_converted(name: str) -> None:
+    with pytest.raises(UnsupportedFormatError, match=name):
+        _rgb(av.VideoFrame(5, 3, name), Fraction(1))
+
+
+def test_a_frame_of_endless_scans_is_left_out(scans: Callable[[int], bytes]) -> None:
+    """Each is another sweep over its pixels, and no deadline is asked within a frame."""
+
+    def film(n: int) -> bytes:
+        file = io.BytesIO()
+        with av.open(file, "w", format="mov") as output:
+            stream = output.add_stream("mjpeg", rate=10)
+            stream.width, stream.height, stream.pix_fmt = 16, 16, "yuvj420p"
+            for number in range(2):
+                packet = av.Packet(scans(n))
+                packet.stream, packet.time_base = stream, Fraction(1, 10)
+                packet.pts = packet.dts = number
+                packet.is_keyframe = True
+                output.mux(packet)
+        return file.getvalue()
+
+    for n, n_frames in ((90, 2), (200, 0)):
+        with Video(film(n)) as video:
+            assert len(list(video.frames([0, 1]))) == n_frames

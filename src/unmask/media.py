@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -25,7 +26,7 @@ from unmask.errors import (
 )
 from unmask.types import Image, Picture
 
-__all__ = ["read", "recognise"]
+__all__ = ["MAX_SCANS", "n_scans", "read", "recognise"]
 
 SIGNATURES = (
     (b"\xff\xd8\xff", "JPEG"),
@@ -59,7 +60,17 @@ CAMERA_TAGS = (
 )
 """Where both are there, the date of the shot stands, not that of the last change."""
 
+WHITE_IS_ZERO = 0
+"""A TIFF's photometric interpretation, which Pillow heeds in 8 bits alone."""
+
 STRIP_PX = 64
+
+MAX_SCANS = 100
+"""Of one JPEG. Programs make ten; sixteen bytes more are another sweep over all its pixels."""
+
+JPEG_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
+"""What follows 0xff but for a stuffed byte and restarts (ITU-T T.81, B.1.1)."""
+END_OF_IMAGE, START_OF_SCAN = b"\xd9", b"\xda"
 
 LUMINANCE = np.array(
     [
@@ -125,10 +136,17 @@ def read(
     # whole process, so it is raised where ours is higher, and never lowered.
     if PIL.Image.MAX_IMAGE_PIXELS is not None:
         PIL.Image.MAX_IMAGE_PIXELS = max(PIL.Image.MAX_IMAGE_PIXELS, max_pixels)
+    if name == "JPEG" and n_scans(data) > MAX_SCANS:
+        raise TooLargeError(
+            f"At most {MAX_SCANS} scans of a JPEG picture are read, this has more; save it anew."
+        )
     try:
         image = PIL.Image.open(io.BytesIO(data), formats=(name,))
         _check_size(image.width, image.height, max_pixels)
         image.load()
+        if name == "PNG" and data[24] == 16 and "transparency" in image.info:
+            # Pillow keeps the high byte of each sample, but both of what is transparent.
+            image.info["transparency"] = np.right_shift(image.info["transparency"], 8).tolist()
         pixels = _pixels(_rgb(_upright(image)))
     except (InputError, MemoryError):
         raise
@@ -198,6 +216,18 @@ def _bytes(source: str | Path | bytes | BinaryIO, max_bytes: int) -> bytes:
     return data
 
 
+def n_scans(data: bytes) -> int:
+    """How many scans the first picture of a JPEG file has; another may follow it, or a video."""
+    n = data.count(b"\xff" + START_OF_SCAN)  # the most there can be, at a fraction of the cost
+    if n <= MAX_SCANS:
+        return n
+    n, at = 0, 2
+    while (found := JPEG_MARKER.search(data, at)) and found[1] != END_OF_IMAGE:
+        n += found[1] == START_OF_SCAN
+        at = found.end() + int.from_bytes(data[found.end() : found.end() + 2])
+    return n
+
+
 def _register_heif() -> None:
     try:
         import pillow_heif
@@ -220,8 +250,7 @@ def _rgb(image: PIL.Image.Image) -> PIL.Image.Image:
             "save it with 8 or 16."
         )
     if image.mode.startswith("I;16"):
-        # Pillow would clip all above 255 to white; for 16-bit colour it keeps the high byte too.
-        image = PIL.Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        image = _high_byte(image)
     if image.has_transparency_data:
         # White is what viewers and web pages show; the colours under full transparency are
         # arbitrary and may hold another picture.
@@ -230,6 +259,18 @@ def _rgb(image: PIL.Image.Image) -> PIL.Image.Image:
         opaque.paste(image, mask=image)
         return opaque
     return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _high_byte(image: PIL.Image.Image) -> PIL.Image.Image:
+    """Of 16 or 12 bits the highest 8, as Pillow does with colour; it would clip grey to white."""
+    tags = getattr(image, "tag_v2", {})
+    (bits,) = tags.get(Base.BitsPerSample, (16,))
+    grey = (np.asarray(image) >> (bits - 8)).astype(np.uint8)
+    if tags.get(Base.PhotometricInterpretation) == WHITE_IS_ZERO:
+        grey = 255 - grey
+    told = PIL.Image.fromarray(grey)
+    told.info |= {k: v for k, v in image.info.items() if k == "transparency"}
+    return told
 
 
 def _pixels(image: PIL.Image.Image) -> Image:

@@ -27,12 +27,14 @@ import av
 import numpy as np
 from av.container import InputContainer
 from av.packet import Packet
+from av.sidedata.sidedata import SideData
 from av.stream import Discard, Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from unmask.errors import TooLargeError, UndecodableError, UnreadableError, UnsupportedFormatError
+from unmask.media import MAX_SCANS, n_scans
 from unmask.types import Frame, Image
 
 __all__ = ["HEAD_BYTES", "Video", "VideoInfo", "recognise"]
@@ -52,6 +54,17 @@ CODEC_NAMES = {
     "matroska": rb"V_[A-Z0-9_/]+",
     "avi": rb"vids(\w{4})",
 }
+CODECS = {
+    *("h264", "hevc", "av1", "vp8", "vp9", "vvc", "mpeg4", "mpeg2video", "mpeg1video", "h263"),
+    *("msmpeg4v1", "msmpeg4v2", "msmpeg4v3", "wmv1", "wmv2", "wmv3", "vc1", "flv1", "theora"),
+    *("mjpeg", "prores", "dnxhd", "dvvideo", "ffv1", "huffyuv", "ffvhuff", "utvideo", "rawvideo"),
+    *("png", "qtrle", "svq1", "svq3", "cinepak"),
+}
+"""Those of cameras, phones, editors and the web. FFmpeg has three hundred more, some of which end
+the whole process on a made-up file, and any of them may be named by one."""
+NO_COLOURS = ("bayer", "yaf")
+"""How pixel formats begin whose conversion ends the process."""
+
 HEAD_BYTES = 64
 SPOOL_BYTES = 8 * 1024 * 1024
 COVER = Disposition.attached_pic | Disposition.timed_thumbnails
@@ -115,6 +128,7 @@ class Video:
     ) -> None:
         self._max_side_px = max_side_px
         self._threads = threads
+        self._matrix: tuple[int, int, int, int] | None = None
         self._file, self._owned = _open(source, max_bytes)
         try:
             head = self._file.read(HEAD_BYTES)
@@ -186,7 +200,11 @@ class Video:
 
     def _frame(self, found: tuple[int, VideoFrame]) -> Frame:
         index, picture = found
-        return Frame(_upright(picture, self._aspect), index, float(self.times_s[index]))
+        if self._matrix is None:
+            # Of one frame: what was asked for its side data lives on until the next collection.
+            self._matrix = _display_matrix(picture)
+        pixels = _turned(_rgb(picture, self._aspect), self._matrix)
+        return Frame(pixels, index, float(self.times_s[index]))
 
     def _inspect(self, max_duration_s: float, deadline: float) -> VideoInfo:
         """The first pass, then one frame, which tells how large the upright picture is."""
@@ -264,6 +282,11 @@ class Video:
                     f"{_codec_name(self._file, self._format)}, which cannot be decoded here; "
                     "convert it to H.264."
                 )
+            if (codec := stream.codec_context.codec.canonical_name) not in CODECS:
+                raise UnsupportedFormatError(
+                    f"The pictures of this {self._format} file are in the codec {codec!r}, which "
+                    "is not read here; convert it to H.264."
+                )
             stream.thread_type = "AUTO"
             stream.thread_count = self._threads
             # Frames may be larger than the header says.
@@ -282,12 +305,13 @@ class _Run:
 class _Index:
     """When the frame of each packet is shown, and which packets are key frames.
 
-    `times` (n,) int64 ticks, ascending; `packets` (n,) the packet of each frame. AVI may know only
-    the order of its packets, not when their frames are shown: then frames `is_counted`.
+    `times` (n,) int64 ticks, ascending; `packets` (n,) the packet of each frame that is shown: an
+    edit list may hide some. AVI may know only the order of its packets, not when their frames are
+    shown: then frames `is_counted`.
     """
 
     def __init__(self, packets: Iterable[Packet[VideoStream]], *, is_avi: bool) -> None:
-        ticks = array("q")
+        ticks, shown = array("q"), array("q")
         self._keys: list[int] = []
         is_counted = False
         for number, packet in enumerate(packets):
@@ -301,8 +325,10 @@ class _Index:
                 is_counted = True
             known = (packet.pts, packet.dts, ticks[-1] + 1 if ticks else 0)
             ticks.append(next(tick for tick in known if tick is not None))
-        self._ticks = np.frombuffer(ticks, np.int64) if ticks else np.empty(0, np.int64)
-        order = np.argsort(self._ticks, kind="stable")
+            if not packet.is_discard:
+                shown.append(number)
+        self._ticks, order = (np.array(one, np.int64) for one in (ticks, shown))
+        order = order[np.argsort(self._ticks[order], kind="stable")]
         self.is_counted = is_counted or (is_avi and bool((np.diff(self._ticks) > 0).all()))
         self.times = self._ticks[order]
         self.packets = np.arange(len(order)) if self.is_counted else order
@@ -369,6 +395,9 @@ class _Decoder:
         self._count = run.start
 
     def feed(self, number: int, packet: Packet[VideoStream]) -> Iterator[tuple[int, VideoFrame]]:
+        if self._codec.name == "mjpeg" and n_scans(bytes(packet)) > MAX_SCANS:
+            self._count += 1
+            return iter(())
         if self._can_skip:
             self._codec.skip_frame = "DEFAULT" if number in self._needed else "NONREF"
         return self._pick(packet)
@@ -488,18 +517,44 @@ def _aspect(stream: VideoStream) -> Fraction:
     return aspect if aspect and Fraction(1, 4) <= aspect <= 4 else Fraction(1)
 
 
-def _upright(picture: VideoFrame, aspect: Fraction) -> Image:
-    """RGB of square pixels, turned by the rotation that its file asks for.
+def _rgb(picture: VideoFrame, aspect: Fraction) -> Image:
+    """RGB of square pixels.
 
     Raises:
+        UnsupportedFormatError: the pixels are in no format that can be converted.
         MemoryError: there is not enough.
     """
+    name = picture.format.name
     try:
+        if name.startswith(NO_COLOURS):
+            raise OSError
         if aspect != 1:
             width = round(picture.width * aspect)
             picture = picture.reformat(width=width, format="rgb24", interpolation="BICUBIC")
-        pixels = cast(Image, picture.to_ndarray(format="rgb24"))
+        return cast(Image, picture.to_ndarray(format="rgb24"))
     except av.error.BlockingIOError as error:  # how the scaler says so
         raise MemoryError from error
-    turns = round(picture.rotation / 90) % 4
-    return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
+    except OSError as error:
+        raise UnsupportedFormatError(
+            f"The pixels of the video are {name}, which is not read here; convert it to H.264."
+        ) from error
+
+
+def _display_matrix(picture: VideoFrame) -> tuple[int, int, int, int]:
+    """(a, b, c, d) of ISO/IEC 14496-12, 6.2.2: (x, y) is shown at (ax + cy, bx + dy)."""
+    side_data = cast(SideData | None, picture.side_data.get("DISPLAYMATRIX"))
+    if side_data is None:
+        return 1, 0, 0, 1
+    a, b, _, c, d = np.frombuffer(bytes(side_data), np.int32)[:5].tolist()
+    return a, b, c, d
+
+
+def _turned(pixels: Image, matrix: tuple[int, int, int, int]) -> Image:
+    """The picture as its display matrix shows it, to quarter turns and mirrored.
+
+    One of zeros shows nothing, and players take no notice of it.
+    """
+    a, b, c, d = matrix
+    if abs(a) + abs(d) < abs(b) + abs(c):
+        pixels, a, d = pixels.transpose(1, 0, 2), c, b
+    return np.ascontiguousarray(pixels[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
