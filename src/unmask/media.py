@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import re
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -24,9 +23,10 @@ from unmask.errors import (
     UnreadableError,
     UnsupportedFormatError,
 )
+from unmask.jpeg import MAX_SCANS, n_scans, quality
 from unmask.types import Image, Picture
 
-__all__ = ["MAX_SCANS", "n_scans", "read", "recognise"]
+__all__ = ["read", "recognise"]
 
 SIGNATURES = (
     (b"\xff\xd8\xff", "JPEG"),
@@ -64,27 +64,6 @@ WHITE_IS_ZERO = 0
 """A TIFF's photometric interpretation, which Pillow heeds in 8 bits alone."""
 
 STRIP_PX = 64
-
-MAX_SCANS = 100
-"""Of one JPEG. Programs make ten; sixteen bytes more are another sweep over all its pixels."""
-
-JPEG_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
-"""What follows 0xff but for a stuffed byte and restarts (ITU-T T.81, B.1.1)."""
-END_OF_IMAGE, START_OF_SCAN = b"\xd9", b"\xda"
-
-LUMINANCE = np.array(
-    [
-        [16, 11, 10, 16, 24, 40, 51, 61],
-        [12, 12, 14, 19, 26, 58, 60, 55],
-        [14, 13, 16, 24, 40, 57, 69, 56],
-        [14, 17, 22, 29, 51, 87, 80, 62],
-        [18, 22, 37, 56, 68, 109, 103, 77],
-        [24, 35, 55, 64, 81, 104, 113, 92],
-        [49, 64, 78, 87, 103, 121, 120, 101],
-        [72, 92, 95, 98, 112, 100, 103, 99],
-    ]
-).ravel()
-"""The example luminance quantisation of the JPEG standard (ITU-T T.81, table K.1)."""
 
 
 def recognise(head: bytes) -> str | None:
@@ -162,7 +141,7 @@ def read(
         format=name,
         sha256=hashlib.sha256(data).hexdigest(),
         n_bytes=len(data),
-        jpeg_quality=_jpeg_quality(image),
+        jpeg_quality=quality(getattr(image, "quantization", {})),
         camera=_camera(image),
         has_more=_has_more(image),
     )
@@ -214,18 +193,6 @@ def _bytes(source: str | Path | bytes | BinaryIO, max_bytes: int) -> bytes:
     if len(data) > max_bytes:
         raise TooLargeError(f"At most {max_bytes:,} bytes are read, the file has more.")
     return data
-
-
-def n_scans(data: bytes) -> int:
-    """How many scans the first picture of a JPEG file has; another may follow it, or a video."""
-    n = data.count(b"\xff" + START_OF_SCAN)  # the most there can be, at a fraction of the cost
-    if n <= MAX_SCANS:
-        return n
-    n, at = 0, 2
-    while (found := JPEG_MARKER.search(data, at)) and found[1] != END_OF_IMAGE:
-        n += found[1] == START_OF_SCAN
-        at = found.end() + int.from_bytes(data[found.end() : found.end() + 2])
-    return n
 
 
 def _register_heif() -> None:
@@ -311,19 +278,3 @@ def _has_more(image: PIL.Image.Image) -> bool:
     with suppress(Exception):
         return image.format != "MPO" and bool(getattr(image, "is_animated", False))
     return False
-
-
-def _jpeg_quality(image: PIL.Image.Image) -> int | None:
-    """The IJG quality, 1 to 100, whose luminance table is nearest to the file's.
-
-    The tables are those of ITU-T T.81, annex K, scaled as the Independent JPEG Group's library
-    does (Kornblum 2008, Digital Investigation 5, S21). Exact for files of that library, an
-    estimate for cameras and programs with tables of their own.
-    """
-    table = getattr(image, "quantization", {}).get(0)
-    if table is None:
-        return None
-    quality = np.arange(1, 101)
-    percent = np.where(quality < 50, 5000 // quality, 200 - 2 * quality)
-    tables = np.clip((LUMINANCE * percent[:, None] + 50) // 100, 1, 255)
-    return int(quality[((tables - table) ** 2).sum(axis=1).argmin()])

@@ -34,7 +34,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from unmask.errors import TooLargeError, UndecodableError, UnreadableError, UnsupportedFormatError
-from unmask.media import MAX_SCANS, n_scans
+from unmask.jpeg import MAX_SCANS, n_scans
 from unmask.types import Frame, Image
 
 __all__ = ["HEAD_BYTES", "Video", "VideoInfo", "recognise"]
