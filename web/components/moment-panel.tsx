@@ -69,7 +69,7 @@ export function MomentPanel(props: { person: number; moment: Moment; isOnly: boo
       </div>
       {isGone && (
         <p className="mt-3 text-muted text-sm">
-          The picture of this face is no longer kept; what was found in it is.
+          The picture of this face is not kept; what was found in it is.
         </p>
       )}
       {[...reasons].map((reason) => (

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { ImageAnswer, Verdict } from "./api";
+import type { HeatmapAnswer, ImageAnswer, Verdict } from "./api";
 import {
   jobSummaryReasonAnyOf0Values,
   problemCodeValues,
@@ -7,7 +7,7 @@ import {
   verdictValues,
 } from "./api-types";
 import type { Rates } from "./card";
-import { advice, basis, meaning, REASONS, VERDICT_ORDER, VERDICTS } from "./verdict";
+import { advice, basis, heatNote, meaning, REASONS, VERDICT_ORDER, VERDICTS } from "./verdict";
 
 const KNOWN: Rates = { falseAlarms: 0.01, misses: 0.08 };
 const UNKNOWN: Rates = { falseAlarms: null, misses: null };
@@ -30,6 +30,19 @@ describe("meaning", () => {
     expect(meaning({ verdict: "not_analysed", reason: "face_too_small" }, KNOWN)).toBe(
       REASONS.face_too_small,
     );
+  });
+});
+
+describe("heatNote", () => {
+  const map = { empty: false } as HeatmapAnswer;
+
+  it.each([
+    ["not scored", null, null],
+    ["asked for", 0.97, null],
+    ["empty", 0.97, { ...map, empty: true }],
+    ["where it looked", 0.97, map],
+  ])("says what is %s", (words, p_fake, heatmap) => {
+    expect(heatNote({ p_fake, heatmap })).toContain(words);
   });
 });
 

@@ -53,6 +53,19 @@ export function meaning(face: Pick<FaceAnswer, "verdict" | "reason">, rates: Rat
   }
 }
 
+/** What the heat map of a face shows, or why there is none. */
+export function heatNote({ p_fake, heatmap }: Pick<FaceAnswer, "p_fake" | "heatmap">): string {
+  if (p_fake === null) {
+    return "This face was not scored, so there is nothing to explain.";
+  }
+  if (!heatmap) {
+    return "No heat map was asked for, so none was kept.";
+  }
+  return heatmap.empty
+    ? "The map of this face is empty: nothing in it spoke for a manipulation."
+    : "Where the model found what speaks for a manipulation. It shows where it looked, not what was altered.";
+}
+
 /** What the verdict on the whole picture rests on; empty where the face says it all. */
 export function basis(answer: ImageAnswer): string {
   const n = answer.faces.length;
