@@ -101,6 +101,27 @@ describe("follow", () => {
     }
   });
 
+  it("gives up a stream that says nothing more", async () => {
+    vi.useFakeTimers();
+    try {
+      const stop = vi.fn();
+      const watch: Watch = (_, onChange) => {
+        setTimeout(() => onChange(job("running", 1)), 4000);
+        setTimeout(() => onChange(job("running", 2)), 30_000);
+        return stop;
+      };
+      const { ended, heard } = setUp([job("queued"), job("finished", 3)], watch);
+      await vi.advanceTimersByTimeAsync(59_000);
+      expect(heard).toEqual(["queued 0", "running 1", "running 2"]);
+      await vi.advanceTimersByTimeAsync(1000);
+      await ended;
+      expect(stop).toHaveBeenCalled();
+      expect(heard.at(-1)).toBe("finished 3");
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it("stops when it is told to", async () => {
     const stop = vi.fn();
     const { ended, controller, get } = setUp([job("queued"), job("running")], () => stop);

@@ -5,6 +5,8 @@ import { pause } from "./insist";
 
 /** After which a stream that has told nothing is given up: a proxy may be holding it back. */
 const SILENT_MS = 5_000;
+/** After which one that has told something is: its connection may be dead without a sign. */
+const FORSAKEN_MS = 30_000;
 const POLL_MS = 2_000;
 const LONGEST_WAIT_MS = 10_000;
 
@@ -74,10 +76,11 @@ function listen(
       stop();
       over();
     };
-    const silence = setTimeout(giveUp, SILENT_MS);
+    let silence = setTimeout(giveUp, SILENT_MS);
     signal.addEventListener("abort", giveUp);
     const hear = (job: JobSummary) => {
       clearTimeout(silence);
+      silence = setTimeout(giveUp, FORSAKEN_MS);
       onChange(job);
     };
     stop = watch(id, hear, over);
