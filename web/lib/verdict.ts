@@ -142,7 +142,7 @@ const PROBLEMS: Record<Code, Advice> = {
   },
   cancelled: {
     title: "The analysis was cancelled",
-    todo: "Nothing of it was kept. Send the file again to have it analysed.",
+    todo: "It was stopped; what had been found by then is deleted with the job. Send the file again to have it analysed.",
   },
   worker_died: {
     title: "The analysis broke off",
