@@ -57,7 +57,7 @@ export function Workbench() {
         onVideos={takeVideos}
         onOpen={(id) => go(id === null ? { view: "desk" } : { view: "photo", id })}
       />
-      {address.view === "videos" && <Videos clips={clips} all={all} card={model.data} />}
+      {address.view === "videos" && <Videos clips={clips} all={all} />}
       {address.view === "job" && (
         <JobView
           key={address.id}
