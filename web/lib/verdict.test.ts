@@ -9,13 +9,21 @@ import {
 import type { Rates } from "./card";
 import { advice, basis, heatNote, meaning, REASONS, VERDICT_ORDER, VERDICTS } from "./verdict";
 
-const KNOWN: Rates = { falseAlarms: 0.01, misses: 0.08 };
+const KNOWN: Rates = {
+  falseAlarms: { value: 0.01, isLimit: false },
+  misses: { value: 0.08, isLimit: false },
+};
 const UNKNOWN: Rates = { falseAlarms: null, misses: null };
 
 describe("meaning", () => {
   it("tells a flag by its false alarms and a pass by its misses", () => {
     expect(meaning({ verdict: "likely_fake", reason: null }, KNOWN)).toContain("about 10 would");
     expect(meaning({ verdict: "likely_real", reason: null }, KNOWN)).toContain("about 80 would");
+  });
+
+  it("promises no more than was counted", () => {
+    const few: Rates = { ...KNOWN, falseAlarms: { value: 0.0263, isLimit: true } };
+    expect(meaning({ verdict: "likely_fake", reason: null }, few)).toContain("up to 26 would");
   });
 
   it.each(["likely_fake", "likely_real"] as const)(

@@ -43,11 +43,11 @@ export function meaning(face: Pick<FaceAnswer, "verdict" | "reason">, rates: Rat
     case "likely_fake":
       return rates.falseAlarms === null
         ? "The score is above the line from which Unmask flags a face."
-        : `Of 1,000 genuine faces like those the model was validated on, ${perThousand(rates.falseAlarms)} would be flagged.`;
+        : `Of 1,000 genuine faces like those the model was validated on, ${perThousand(rates.falseAlarms.value, rates.falseAlarms.isLimit)} would be flagged.`;
     case "likely_real":
       return rates.misses === null
         ? "The score is below the line under which Unmask calls a face genuine."
-        : `Of 1,000 manipulated faces like those the model was validated on, ${perThousand(rates.misses)} would pass as genuine.`;
+        : `Of 1,000 manipulated faces like those the model was validated on, ${perThousand(rates.misses.value, rates.misses.isLimit)} would pass as genuine.`;
     default:
       return face.reason ? REASONS[face.reason] : "No reason was given.";
   }
