@@ -1,8 +1,8 @@
 import { useEffect, useState } from "react";
 import { hashOf } from "@/lib/address";
-import { ApiError, endJob, type JobAnswer, type JobSummary, type ModelAnswer } from "@/lib/api";
+import { ApiError, type JobAnswer, type JobSummary, type ModelAnswer } from "@/lib/api";
 import type { Clip, Clips } from "@/lib/clips";
-import { follow } from "@/lib/follow";
+import { cancelJob, follow } from "@/lib/follow";
 import { advice } from "@/lib/verdict";
 import { videoAdvice } from "@/lib/video-words";
 import { Back } from "./back";
@@ -74,7 +74,7 @@ function Content(props: {
         job={job}
         url={clip?.url}
         isSilent={following.isSilent}
-        onCancel={() => endJob(id)}
+        onCancel={() => cancelJob(id)}
       />
     );
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { ApiError, type JobAnswer, type JobSummary, type watchJob } from "./api";
-import { follow } from "./follow";
+import { cancelJob, follow } from "./follow";
 
 const job = (state: JobSummary["state"], done = 0) =>
   ({ id: "1", state, progress: { done, total: 3, unit: "frames" } }) as JobAnswer;
@@ -34,6 +34,19 @@ function setUp(answers: (JobAnswer | Error)[], watch: Watch) {
   );
   return { ended, heard, waits, get, controller };
 }
+
+describe("cancelJob", () => {
+  it.each([
+    ["queued", 1],
+    ["running", 1],
+    ["finished", 0],
+    ["failed", 0],
+  ] as const)("of one that is %s ends %i", async (state, n) => {
+    const end = vi.fn(async () => {});
+    await cancelJob("1", { get: async () => job(state), end });
+    expect(end).toHaveBeenCalledTimes(n);
+  });
+});
 
 describe("follow", () => {
   it("listens to the events and fetches the result at their end", async () => {

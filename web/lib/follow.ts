@@ -1,6 +1,6 @@
 /** A job followed to its end: by the server's events, and by asking where those do not come. */
 
-import { ApiError, getJob, type JobAnswer, type JobSummary, watchJob } from "./api";
+import { ApiError, endJob, getJob, type JobAnswer, type JobSummary, watchJob } from "./api";
 import { pause } from "./insist";
 
 /** After which a stream that has told nothing is given up: a proxy may be holding it back. */
@@ -56,6 +56,13 @@ export async function follow(
 
 export function isFinal({ state }: Pick<JobSummary, "state">): boolean {
   return state !== "queued" && state !== "running";
+}
+
+/** Cancel a job, unless it has ended meanwhile: then that would delete what was found. */
+export async function cancelJob(id: string, line = { get: getJob, end: endJob }): Promise<void> {
+  if (!isFinal(await line.get(id))) {
+    await line.end(id);
+  }
 }
 
 /** Until the stream of events is over, for whichever reason. */
