@@ -19,6 +19,12 @@ export const VERDICT_ORDER = [
   "not_analysed",
 ] as const satisfies readonly Verdict[];
 
+/** What each is called where it is one of a list. */
+export const VERDICT_LABELS = VERDICT_ORDER.map((verdict): [Verdict, string] => [
+  verdict,
+  VERDICTS[verdict].short,
+]);
+
 export const REASONS: Record<Reason, string> = {
   no_face: "No face was found in this picture. Unmask judges faces and nothing else.",
   face_too_small: "The face is too small: enlarged, it would hold no trace to look at.",
