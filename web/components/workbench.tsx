@@ -2,7 +2,7 @@
 
 import { useQuery } from "@tanstack/react-query";
 import dynamic from "next/dynamic";
-import { useEffect, useState, useSyncExternalStore } from "react";
+import { useState, useSyncExternalStore } from "react";
 import { type Address, addressOf, hashOf, titleOf } from "@/lib/address";
 import { endJob, getModel, startJob } from "@/lib/api";
 import { type Clip, Clips, isOnItsWay } from "@/lib/clips";
@@ -33,10 +33,6 @@ export function Workbench() {
   const isDesk = address.view === "desk" || address.view === "photo";
   const model = useQuery({ queryKey: ["model"], queryFn: ({ signal }) => getModel(signal) });
   useWarning(all.some(isOnItsWay));
-  const title = titleOf(address);
-  useEffect(() => {
-    document.title = title;
-  }, [title]);
 
   function takeVideos(files: readonly File[]) {
     loadViews();
@@ -46,6 +42,7 @@ export function Workbench() {
 
   return (
     <>
+      <title>{titleOf(address)}</title>
       {isDesk && all.length > 0 && (
         <p className="mt-5 border border-rule px-4 py-3 text-sm">
           <a href="#videos" className="underline decoration-edge underline-offset-4">
