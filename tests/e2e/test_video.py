@@ -311,7 +311,7 @@ def test_a_part_of_the_page_that_does_not_arrive_costs_no_other(
         page.route("**/_next/static/chunks/**", lambda route: route.abort())
         send(page, photos["no-face"])
         expect(heading(page)).to_have_text("Not analysed")
-        page.get_by_role("link", name="History").click()
+        page.get_by_role("link", name="History", exact=True).click()
         expect(heading(page)).to_have_text("This page broke off")
         page.go_back()
         expect(heading(page)).to_have_text("Not analysed")
