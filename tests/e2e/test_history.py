@@ -125,6 +125,34 @@ def test_many_photos_of_one_request_are_found_again(
     expect(heading).to_have_text("2 files")
 
 
+def test_a_file_far_down_opens_at_its_finding(
+    page: Page, server: str, post_batch: Callable[..., str], photos: dict[str, Path]
+) -> None:
+    page.goto(f"{server}/#job={post_batch(*[photos['text']] * 20, photos['no-face'])}")
+    heading = page.get_by_role("heading", level=1).locator("visible=true")
+    expect(heading).to_have_text("21 files")
+    expect(heading).to_be_focused()
+    page.get_by_role("main").get_by_role("link", name="no-face.png").click()
+    expect(heading).to_have_text("Not analysed")
+    expect(heading).to_be_in_viewport()
+
+
+def test_text_that_is_pasted_into_the_search_stays_there(history: Page) -> None:
+    history.get_by_role("searchbox", name="Search by name").focus()
+    history.evaluate(
+        """() => {
+            const clipboardData = new DataTransfer();
+            clipboardData.setData("text/plain", "street");
+            clipboardData.items.add(new File(["x"], "of-the-text.png", { type: "image/png" }));
+            const options = { bubbles: true, cancelable: true, clipboardData };
+            document.activeElement.dispatchEvent(new ClipboardEvent("paste", options));
+        }"""
+    )
+    history.wait_for_timeout(300)
+    expect(history.get_by_role("heading", name="History")).to_be_visible()
+    expect(history.get_by_text("of-the-text.png")).to_have_count(0)
+
+
 def test_one_is_deleted(history: Page, server: str) -> None:
     history.get_by_role("button", name="Delete: street.mp4").dblclick()
     expect(rows(history)).to_have_count(2)
@@ -144,7 +172,20 @@ def test_all_are_deleted_only_when_that_is_confirmed(history: Page, server: str)
     delete_all.click()
     dialog.get_by_role("button", name="Delete all").click()
     expect(history.get_by_text("Nothing is kept here")).to_be_visible()
+    expect(history.get_by_role("heading", name="History")).to_be_focused()
     assert names(server) == []
+
+
+def test_a_server_that_is_gone_from_the_start_is_told(page: Page, server: str) -> None:
+    page.route("**/api/model", lambda route: route.abort())
+    page.goto(f"{server}/?again#history")
+    main = page.get_by_role("main")
+    expect(main.get_by_text("Asking the server")).to_be_visible()
+    expect(main.get_by_text("The server did not answer").locator("visible=true")).to_be_visible()
+    page.unroute("**/api/model")
+    main.get_by_role("button", name="Try again").click()
+    expect(main.get_by_role("alert")).to_have_count(0)
+    assert page.title() == "History - Unmask"
 
 
 def test_a_server_that_is_gone_is_told(page: Page, server: str) -> None:

@@ -301,6 +301,22 @@ def test_a_part_of_the_page_that_does_not_arrive_is_told(
     assert judged["state"] == "finished"
 
 
+def test_a_part_of_the_page_that_does_not_arrive_costs_no_other(
+    chromium: Browser, server: str, photos: dict[str, Path]
+) -> None:
+    with closing(chromium.new_context()) as context:
+        page = context.new_page()
+        page.goto(server)
+        expect(page.get_by_text("up to", exact=False).first).to_be_visible()
+        page.route("**/_next/static/chunks/**", lambda route: route.abort())
+        send(page, photos["no-face"])
+        expect(heading(page)).to_have_text("Not analysed")
+        page.get_by_role("link", name="History", exact=True).click()
+        expect(heading(page)).to_have_text("This page broke off")
+        page.go_back()
+        expect(heading(page)).to_have_text("Not analysed")
+
+
 def test_a_job_that_is_gone_is_told(page: Page, server: str) -> None:
     page.goto(f"{server}/#job={'0' * 32}")
     expect(heading(page)).to_have_text("This result is no longer kept")

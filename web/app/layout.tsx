@@ -11,7 +11,6 @@ import { cn } from "@/lib/utils";
 import "./globals.css";
 
 export const metadata: Metadata = {
-  title: "Unmask: was this face manipulated?",
   description:
     "Says, per face, whether a photo or video was manipulated, how sure it is, what it could not judge, and why.",
   robots: { index: false },

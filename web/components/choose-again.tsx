@@ -8,19 +8,28 @@ export function ChooseAgain(props: {
   kind: "photo" | "video";
   /** Of the file that was analysed. */
   hash: string | null;
+  /** Of the same, where that is known. */
+  nBytes?: number | null;
   onFile: (file: File) => void;
 }) {
-  const { kind, hash, onFile } = props;
-  const [isOther, setOther] = useState(false);
+  const { kind, hash, nBytes, onFile } = props;
+  const [standing, setStanding] = useState<"open" | "comparing" | "other" | "unreadable">("open");
   // Only pages from a safe origin may compute it; without it nobody knows whether it is the file.
   const canCompare = globalThis.crypto?.subtle !== undefined && hash !== null;
   async function take([file]: File[]) {
-    if (file) {
-      const isSame = (await sha256(file)) === hash;
-      setOther(!isSame);
+    if (!file) {
+      return;
+    }
+    setStanding("comparing");
+    try {
+      const mayBe = typeof nBytes !== "number" || file.size === nBytes;
+      const isSame = mayBe && (await sha256(file)) === hash;
+      setStanding(isSame ? "open" : "other");
       if (isSame) {
         onFile(file);
       }
+    } catch {
+      setStanding("unreadable");
     }
   }
   return (
@@ -39,9 +48,14 @@ export function ChooseAgain(props: {
           Choose the {kind} again
         </FileInput>
       )}
-      {isOther && (
+      <p role="status" className="mt-3 text-muted text-sm empty:mt-0">
+        {standing === "comparing" && "Comparing"}
+      </p>
+      {(standing === "other" || standing === "unreadable") && (
         <p role="alert" className="mt-3 text-fake text-sm">
-          That is another file: its SHA-256 is not that of the one analysed.
+          {standing === "unreadable"
+            ? "This file could not be read."
+            : "That is another file: its SHA-256 is not that of the one analysed."}
         </p>
       )}
     </div>

@@ -1,16 +1,17 @@
 "use client";
 
-import { useQuery } from "@tanstack/react-query";
+import type { UseQueryResult } from "@tanstack/react-query";
 import { Plus } from "lucide-react";
 import { useEffect, useState, useSyncExternalStore } from "react";
-import { detectImage, getModel } from "@/lib/api";
-import { type Brought, filesOf, isVideo } from "@/lib/files";
+import { detectImage, type ModelAnswer } from "@/lib/api";
+import { type Brought, filesOf, isEditable, isVideo } from "@/lib/files";
 import { isKept } from "@/lib/keep";
 import { type Exhibit, isSettled, Queue } from "@/lib/queue";
 import { advice, VERDICTS } from "@/lib/verdict";
 import { Back } from "./back";
 import { ExhibitView } from "./exhibit-view";
 import { Start } from "./start";
+import { refocus } from "./title";
 import { Tray } from "./tray";
 import { Button, buttonClass } from "./ui/button";
 import { FileInput } from "./ui/file-input";
@@ -24,13 +25,14 @@ export function Desk(props: {
   isHidden: boolean;
   /** The photo that the address names. */
   openId: number | null;
+  model: UseQueryResult<ModelAnswer>;
   onVideos: (videos: readonly File[]) => void;
   /** Open a photo, or the tray of all, from wherever it was asked for. */
   onOpen: (id: number | null) => void;
 }) {
   const [queue] = useState(() => new Queue((file, signal) => detectImage(file, isKept(), signal)));
   const exhibits = useSyncExternalStore(queue.subscribe, queue.snapshot, () => NONE);
-  const model = useQuery({ queryKey: ["model"], queryFn: ({ signal }) => getModel(signal) });
+  const { model } = props;
   const limits = model.data?.limits;
   // A single photo is soon sent again, a batch is not.
   useWarning(exhibits.length > 1 && !exhibits.every(isSettled));
@@ -40,6 +42,9 @@ export function Desk(props: {
   const [unopened, setUnopened] = useState<readonly string[]>([]);
 
   function take({ files, unopened }: Brought) {
+    if (files.length === 0 && unopened.length === 0) {
+      return;
+    }
     setUnopened(unopened);
     const videos = files.filter(isVideo);
     const photos = files.filter((file) => !isVideo(file));
@@ -84,6 +89,7 @@ export function Desk(props: {
                 onClick={() => {
                   setUnopened([]);
                   queue.clear();
+                  refocus();
                 }}
               >
                 Start over
@@ -125,7 +131,7 @@ function useIncoming(onBrought: (brought: Brought) => void): boolean {
   const [isDragging, setDragging] = useState(false);
   useEffect(() => {
     const over = (event: DragEvent) => {
-      if (event.dataTransfer?.types.includes("Files")) {
+      if (hasFiles(event.dataTransfer)) {
         event.preventDefault();
         setDragging(true);
       }
@@ -136,14 +142,15 @@ function useIncoming(onBrought: (brought: Brought) => void): boolean {
       }
     };
     const drop = async (event: DragEvent) => {
-      event.preventDefault();
       setDragging(false);
-      if (event.dataTransfer) {
+      if (hasFiles(event.dataTransfer)) {
+        event.preventDefault();
         onBrought(await filesOf(event.dataTransfer));
       }
     };
     const paste = async (event: ClipboardEvent) => {
-      if (event.clipboardData) {
+      // Text that comes with a picture of itself is text, where that is asked for.
+      if (hasFiles(event.clipboardData) && !isEditable(event.target)) {
         onBrought(await filesOf(event.clipboardData));
       }
     };
@@ -159,6 +166,10 @@ function useIncoming(onBrought: (brought: Brought) => void): boolean {
     };
   }, [onBrought]);
   return isDragging;
+}
+
+function hasFiles(transfer: DataTransfer | null): transfer is DataTransfer {
+  return transfer?.types.includes("Files") ?? false;
 }
 
 function DropVeil() {

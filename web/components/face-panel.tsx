@@ -1,9 +1,10 @@
 import { useId } from "react";
 import type { FaceAnswer, ModelAnswer } from "@/lib/api";
 import { rates } from "@/lib/card";
-import { percent, pixels, plain, rate, signed } from "@/lib/format";
+import { digitsApart, percent, pixels, plain, rate, signed } from "@/lib/format";
 import { cn } from "@/lib/utils";
 import { meaning, REASONS, VERDICTS } from "@/lib/verdict";
+import { type Reading, Readings } from "./readings";
 import { SpectrumPlot } from "./spectrum-plot";
 import { VERDICT_TEXT, VerdictMark } from "./verdict-mark";
 
@@ -56,13 +57,11 @@ export function FacePanel(props: {
 function qualityRows(face: FaceAnswer, card: ModelAnswer | undefined): Reading[] {
   const { quality } = face;
   const rules = card?.quality_rules ?? {};
-  const limit = (text: string, bound: number | undefined, print: (value: number) => string) =>
-    bound === undefined ? undefined : `${text} ${print(bound)}`;
   return [
-    ["Size", pixels(quality.face_px), limit("at least", rules.min_face_px, pixels)],
-    ["Sharpness", plain(quality.sharpness), limit("at least", rules.min_sharpness, plain)],
-    ["Turned to the side", rate(quality.yaw), limit("at most", rules.max_yaw, rate)],
-    ["Outside the picture", rate(quality.truncated), limit("at most", rules.max_truncated, rate)],
+    limited("Size", quality.face_px, "at least", rules.min_face_px, pixels),
+    limited("Sharpness", quality.sharpness, "at least", rules.min_sharpness, plain),
+    limited("Turned to the side", quality.yaw, "at most", rules.max_yaw, rate),
+    limited("Outside the picture", quality.truncated, "at most", rules.max_truncated, rate),
     ["Tilted", `${Math.round(quality.roll_deg)}°`],
     [
       "JPEG quality of the file",
@@ -70,6 +69,21 @@ function qualityRows(face: FaceAnswer, card: ModelAnswer | undefined): Reading[]
     ],
     ["Sure that this is a face", percent(face.detection_score)],
   ];
+}
+
+/** Printed alike, a value that just breaks its limit would seem to keep it. */
+function limited(
+  name: string,
+  value: number,
+  text: string,
+  limit: number | undefined,
+  print: (value: number, more?: number) => string,
+): Reading {
+  if (limit === undefined) {
+    return [name, print(value)];
+  }
+  const more = digitsApart(value, limit, print);
+  return [name, print(value, more), `${text} ${print(limit, more)}`];
 }
 
 const BRANCHES: Record<string, string> = {
@@ -112,28 +126,6 @@ function Contributions({ face }: { face: FaceAnswer }) {
               </div>
             </td>
             <td className="reading w-16 py-1.5 text-right">{signed(value)}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  );
-}
-
-/** A name, a value, and the limit it has to keep. */
-type Reading = [name: string, value: string, limit?: string];
-
-function Readings({ caption, rows }: { caption: string; rows: Reading[] }) {
-  return (
-    <table className="mt-5 w-full text-sm">
-      <caption className="pb-1 text-left text-muted text-xs">{caption}</caption>
-      <tbody>
-        {rows.map(([name, value, limit]) => (
-          <tr key={name} className="border-rule border-t">
-            <th scope="row" className="py-1.5 text-left font-normal">
-              {name}
-              {limit && <span className="ml-2 text-muted text-xs">{limit}</span>}
-            </th>
-            <td className="reading py-1.5 text-right">{value}</td>
           </tr>
         ))}
       </tbody>

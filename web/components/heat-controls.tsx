@@ -1,5 +1,6 @@
 import type { FaceAnswer } from "@/lib/api";
 import { COLOUR_MAPS, type ColourMap } from "@/lib/heatmap";
+import { heatNote } from "@/lib/verdict";
 import { Segmented } from "./ui/segmented";
 import { Slider } from "./ui/slider";
 
@@ -14,21 +15,14 @@ const MAPS = [
 ] as const;
 
 export function HeatControls(props: {
-  face: FaceAnswer | undefined;
+  face: FaceAnswer;
   heat: Heat;
   onChange: (heat: Heat) => void;
 }) {
   const { face, heat, onChange } = props;
-  if (!face?.heatmap) {
-    return (
-      <p className="border-rule border-b py-3 text-muted text-xs">
-        This face was not scored, so there is nothing to explain.
-      </p>
-    );
+  if (!face.heatmap) {
+    return <p className="border-rule border-b py-3 text-muted text-xs">{heatNote(face)}</p>;
   }
-  const note = face.heatmap.empty
-    ? "The map of this face is empty: nothing in it spoke for a manipulation."
-    : "Where the model found what speaks for a manipulation. It shows where it looked, not what was altered.";
   return (
     <div className="border-rule border-b py-3">
       <div className="flex flex-wrap items-center gap-x-6 gap-y-2 print:hidden">
@@ -45,7 +39,7 @@ export function HeatControls(props: {
         />
       </div>
       <div className="mt-2 flex flex-wrap items-start justify-between gap-x-8 gap-y-2 text-muted text-xs sm:flex-nowrap">
-        <p>{note}</p>
+        <p>{heatNote(face)}</p>
         <p className="flex shrink-0 items-center gap-2">
           less
           <span

@@ -1,14 +1,24 @@
-import { useInfiniteQuery } from "@tanstack/react-query";
+import { type UseQueryResult, useInfiniteQuery } from "@tanstack/react-query";
 import { Trash2 } from "lucide-react";
-import { useEffect, useRef, useState } from "react";
+import { useState } from "react";
 import { hashOf } from "@/lib/address";
-import { ApiError, endJob, forgetAllJobs, type JobSummary, type Limits, listJobs } from "@/lib/api";
-import { isFinal } from "@/lib/follow";
-import { count } from "@/lib/format";
+import {
+  ApiError,
+  endJob,
+  forgetAllJobs,
+  type JobSummary,
+  listJobs,
+  type ModelAnswer,
+} from "@/lib/api";
+import { filters } from "@/lib/filters";
+import { cancelJob, isFinal } from "@/lib/follow";
+import { count, moment } from "@/lib/format";
 import { cn } from "@/lib/utils";
-import { advice, VERDICT_ORDER, VERDICTS } from "@/lib/verdict";
+import { advice, VERDICT_LABELS, VERDICTS } from "@/lib/verdict";
 import { type Outcome, outcomeOf, videoAdvice } from "@/lib/video-words";
 import { Back } from "./back";
+import { Notice } from "./notice";
+import { refocus, Title } from "./title";
 import { Button } from "./ui/button";
 import { Confirm } from "./ui/confirm";
 import { Segmented } from "./ui/segmented";
@@ -18,30 +28,25 @@ const PAGE = 50;
 const REFRESH_MS = 3_000;
 
 /** What was done on this server, as long as it keeps it. */
-export function History({ limits }: { limits: Limits | undefined }) {
-  const heading = useRef<HTMLHeadingElement>(null);
-  useEffect(() => heading.current?.focus({ preventScroll: true }), []);
+export function History({ model }: { model: UseQueryResult<ModelAnswer> }) {
+  const limits = model.data?.limits;
   return (
     <>
       <p className="py-5">
         <Back to={{ view: "desk" }} name="Start page" />
       </p>
       <section aria-labelledby="history">
-        <h1
-          id="history"
-          ref={heading}
-          tabIndex={-1}
-          className="font-serif text-[2.6rem] leading-[1.05]"
-        >
-          History
-        </h1>
-        {limits?.has_list && (
-          <Jobs
-            keepsPhotos={limits.keeps_answers}
-            // With a row its button goes, and the place of the keyboard would be lost.
-            onGone={() => document.activeElement === document.body && heading.current?.focus()}
+        <Title id="history">History</Title>
+        {model.isPending && <Asking />}
+        {model.error && !limits && (
+          <Notice
+            error={model.error}
+            words={videoAdvice}
+            onRetry={() => void model.refetch()}
+            className="mt-5"
           />
         )}
+        {limits?.has_list && <Jobs keepsPhotos={limits.keeps_answers} />}
         {limits?.has_list === false && (
           <p className="mt-4 max-w-prose">
             {advice("store_off").title}. {advice("store_off").todo}
@@ -52,10 +57,16 @@ export function History({ limits }: { limits: Limits | undefined }) {
   );
 }
 
-type Filter = Outcome | "all";
+function Asking() {
+  return (
+    <p role="status" className="mt-4 min-h-60 text-muted">
+      Asking the server
+    </p>
+  );
+}
 
-function Jobs({ keepsPhotos, onGone }: { keepsPhotos: boolean; onGone: () => void }) {
-  const [wanted, setWanted] = useState<Filter>("all");
+function Jobs({ keepsPhotos }: { keepsPhotos: boolean }) {
+  const [wanted, setWanted] = useState<Outcome | "all">("all");
   const [name, setName] = useState("");
   const [failure, setFailure] = useState<string | null>(null);
   const list = useInfiniteQuery({
@@ -70,7 +81,7 @@ function Jobs({ keepsPhotos, onGone }: { keepsPhotos: boolean; onGone: () => voi
       state.data?.pages.flat().some((job) => !isFinal(job)) ? REFRESH_MS : false,
   });
   const jobs = list.data?.pages.flat() ?? [];
-  const options = filters(jobs);
+  const options = filters(jobs.map(outcomeOf), LABELS);
   const filter = options.some(({ value }) => value === wanted) ? wanted : "all";
   const shown = jobs.filter(
     (job) =>
@@ -90,26 +101,21 @@ function Jobs({ keepsPhotos, onGone }: { keepsPhotos: boolean; onGone: () => voi
       }
     }
     await list.refetch();
+    // With a row its button goes, and with the last one that for all.
+    refocus();
   }
 
   if (list.isPending) {
-    return (
-      <p role="status" className="mt-4 min-h-60 text-muted">
-        Asking the server
-      </p>
-    );
+    return <Asking />;
   }
   if (list.error && jobs.length === 0) {
-    const { title, todo } = videoAdvice(
-      list.error instanceof ApiError ? list.error.code : "unexpected",
-    );
     return (
-      <div role="alert" className="mt-5 flex flex-wrap items-center gap-4 border border-fake p-4">
-        <p className="grow text-sm">
-          <strong className="font-medium">{title}.</strong> {todo}
-        </p>
-        <Button onClick={() => void list.refetch()}>Try again</Button>
-      </div>
+      <Notice
+        error={list.error}
+        words={videoAdvice}
+        onRetry={() => void list.refetch()}
+        className="mt-5"
+      />
     );
   }
   if (jobs.length === 0) {
@@ -156,7 +162,11 @@ function Jobs({ keepsPhotos, onGone }: { keepsPhotos: boolean; onGone: () => voi
       )}
       <ul aria-label="Results" className="mt-5">
         {shown.map((job) => (
-          <Row key={job.id} job={job} onEnd={() => change(() => endJob(job.id)).then(onGone)} />
+          <Row
+            key={job.id}
+            job={job}
+            onEnd={() => change(() => (isFinal(job) ? endJob : cancelJob)(job.id))}
+          />
         ))}
       </ul>
       {shown.length === 0 && (
@@ -167,8 +177,8 @@ function Jobs({ keepsPhotos, onGone }: { keepsPhotos: boolean; onGone: () => voi
       {list.hasNextPage && (
         <Button
           className="mt-4"
-          onClick={() => void list.fetchNextPage()}
-          disabled={list.isFetchingNextPage}
+          onClick={() => void list.fetchNextPage().then(refocus)}
+          aria-disabled={list.isFetchingNextPage}
         >
           Show older ones
         </Button>
@@ -200,10 +210,7 @@ function Row({ job, onEnd }: { job: JobSummary; onEnd: () => Promise<void> }) {
       </div>
       <Standing job={job} />
       <time dateTime={job.created_at} className="text-muted text-xs">
-        {new Date(job.created_at).toLocaleString(undefined, {
-          dateStyle: "medium",
-          timeStyle: "short",
-        })}
+        {moment(job.created_at)}
       </time>
       <Button
         aria-label={`${deed}: ${names}`}
@@ -247,16 +254,9 @@ function isVerdict(outcome: Outcome): outcome is Exclude<Outcome, keyof typeof W
   return !(outcome in WORDS);
 }
 
-function filters(jobs: readonly JobSummary[]): { value: Filter; label: string }[] {
-  const labels: [Outcome, string][] = [
-    ...VERDICT_ORDER.map((verdict): [Outcome, string] => [verdict, VERDICTS[verdict].short]),
-    ["going_on", "going on"],
-    ["failed", "failed"],
-    ["cancelled", "cancelled"],
-  ];
-  const counted = labels.map(([value, label]) => {
-    const n = jobs.filter((job) => outcomeOf(job) === value).length;
-    return { value, label: `${n} ${label}`, n };
-  });
-  return [{ value: "all", label: "all" }, ...counted.filter(({ n }) => n > 0)];
-}
+const LABELS: [Outcome, string][] = [
+  ...VERDICT_LABELS,
+  ["going_on", "going on"],
+  ["failed", "failed"],
+  ["cancelled", "cancelled"],
+];

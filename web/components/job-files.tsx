@@ -5,18 +5,23 @@ import { cn } from "@/lib/utils";
 import { advice, REASONS, VERDICTS } from "@/lib/verdict";
 import { reasonOf, videoAdvice } from "@/lib/video-words";
 import { KeptPicture } from "./kept-picture";
+import { Title } from "./title";
 import { VERDICT_TEXT, VerdictMark } from "./verdict-mark";
 
 type Result = JobAnswer["results"][number];
 
-/** The files of a job and what was found in each. */
-export function JobFiles({ job }: { job: JobAnswer }) {
+/** The files of a job and what was found in each; `isRest` where the job broke off after these. */
+export function JobFiles({ job, isRest = false }: { job: JobAnswer; isRest?: boolean }) {
   const hasPictures = job.results.some(({ files }) => Object.keys(files).length > 0);
   return (
-    <section aria-labelledby="files">
-      <h1 id="files" className="font-serif text-[2.6rem] leading-[1.05]">
-        {count(job.results.length, "file")}
-      </h1>
+    <section aria-labelledby="files" className={cn(isRest && "mt-14")}>
+      {isRest ? (
+        <h2 id="files" className="font-serif text-3xl">
+          {job.results.length} of {count(job.filenames.length, "file")}
+        </h2>
+      ) : (
+        <Title id="files">{count(job.results.length, "file")}</Title>
+      )}
       <ul className="mt-5">
         {job.results.map((result, index) => (
           <Row

@@ -3,6 +3,7 @@ import { ApiError, type JobSummary } from "@/lib/api";
 import { count } from "@/lib/format";
 import { videoAdvice } from "@/lib/video-words";
 import { Bar } from "./bar";
+import { Title } from "./title";
 import { Button } from "./ui/button";
 
 /** A job that goes on. */
@@ -24,7 +25,7 @@ export function JobProgress(props: {
   return (
     <div className="grid gap-x-10 gap-y-8 lg:grid-cols-[minmax(0,7fr)_minmax(0,5fr)]">
       <section aria-label="Analysis" className="min-h-72">
-        <h1 className="font-serif text-[2.6rem] leading-[1.05]">{title(job)}</h1>
+        <Title>{title(job)}</Title>
         <div className="mt-5">
           <Bar
             label="Analysed"

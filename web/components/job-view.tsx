@@ -1,8 +1,8 @@
 import { useEffect, useState } from "react";
 import { hashOf } from "@/lib/address";
-import { ApiError, endJob, type JobAnswer, type JobSummary, type ModelAnswer } from "@/lib/api";
+import { ApiError, type JobAnswer, type JobSummary, type ModelAnswer } from "@/lib/api";
 import type { Clip, Clips } from "@/lib/clips";
-import { follow } from "@/lib/follow";
+import { cancelJob, follow } from "@/lib/follow";
 import { advice } from "@/lib/verdict";
 import { videoAdvice } from "@/lib/video-words";
 import { Back } from "./back";
@@ -21,7 +21,7 @@ export function JobView(props: {
   all: readonly Clip[];
   card: ModelAnswer | undefined;
 }) {
-  const { id, all, clips } = props;
+  const { id, all } = props;
   const clip = all.find(
     ({ sending }) =>
       sending.step === "sent" && sending.jobId === id && sending.place === props.file,
@@ -38,7 +38,7 @@ export function JobView(props: {
         )}
         {all.length > 1 && <Back to={{ view: "videos" }} name={`${all.length} videos`} />}
       </p>
-      <Content {...props} clip={clip} following={following} clips={clips} />
+      <Content {...props} clip={clip} following={following} />
     </>
   );
 }
@@ -49,7 +49,7 @@ function Content(props: {
   clips: Clips;
   clip: Clip | undefined;
   card: ModelAnswer | undefined;
-  following: Following;
+  following: ReturnType<typeof useFollowed>;
 }) {
   const { id, clips, clip, card, following } = props;
   const { job, answer, error } = following;
@@ -62,8 +62,10 @@ function Content(props: {
     });
   if (error) {
     const code = error instanceof ApiError ? error.code : "unexpected";
+    // Of any job but one that is gone nobody knows that it does not go on: it is not sent twice.
+    const onRetry = code === "not_found" ? resend : following.again;
     return (
-      <Problem advice={videoAdvice(code)} code={code} detail={error.message} onRetry={resend} />
+      <Problem advice={videoAdvice(code)} code={code} detail={error.message} onRetry={onRetry} />
     );
   }
   if (!answer) {
@@ -72,23 +74,26 @@ function Content(props: {
         job={job}
         url={clip?.url}
         isSilent={following.isSilent}
-        onCancel={() => endJob(id)}
-      />
-    );
-  }
-  if (answer.state !== "finished") {
-    const code = answer.reason ?? "internal";
-    return (
-      <Problem
-        advice={videoAdvice(code)}
-        name={answer.filenames.join(", ")}
-        code={code}
-        detail={answer.detail}
-        onRetry={resend}
+        onCancel={() => cancelJob(id)}
       />
     );
   }
   const result = answer.results[props.file ?? 0];
+  if (answer.state !== "finished" && (props.file === null || !result)) {
+    const code = answer.reason ?? "internal";
+    return (
+      <>
+        <Problem
+          advice={videoAdvice(code)}
+          name={answer.filenames.join(", ")}
+          code={code}
+          detail={answer.detail}
+          onRetry={resend}
+        />
+        {result && <JobFiles job={answer} isRest />}
+      </>
+    );
+  }
   if (!result || (answer.filenames.length > 1 && props.file === null)) {
     return <JobFiles job={answer} />;
   }
@@ -119,14 +124,19 @@ interface Following {
   error: Error | null;
 }
 
-function useFollowed(id: string): Following {
+/** Once followed in vain, a job can be followed `again`. */
+function useFollowed(id: string): Following & { again: () => void } {
   const [following, setFollowing] = useState<Following>({
     job: null,
     answer: null,
     isSilent: false,
     error: null,
   });
+  const isGivenUp = following.error !== null;
   useEffect(() => {
+    if (isGivenUp) {
+      return;
+    }
     const controller = new AbortController();
     follow(
       id,
@@ -143,6 +153,6 @@ function useFollowed(id: string): Following {
         }
       });
     return () => controller.abort();
-  }, [id]);
-  return following;
+  }, [id, isGivenUp]);
+  return { ...following, again: () => setFollowing((old) => ({ ...old, error: null })) };
 }

@@ -24,7 +24,12 @@ export function KeptPhoto(props: {
     >
       {!file && photo.image.width !== null && (
         <div className="bg-bench">
-          <ChooseAgain kind="photo" hash={photo.sha256} onFile={setFile} />
+          <ChooseAgain
+            kind="photo"
+            hash={photo.sha256}
+            nBytes={photo.image.n_bytes}
+            onFile={setFile}
+          />
         </div>
       )}
     </PhotoReport>

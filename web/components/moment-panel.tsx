@@ -7,6 +7,7 @@ import { cn } from "@/lib/utils";
 import { REASONS, VERDICTS } from "@/lib/verdict";
 import { type Heat, HeatControls } from "./heat-controls";
 import { KeptPicture } from "./kept-picture";
+import { Readings } from "./readings";
 import { VERDICT_TEXT, VerdictMark } from "./verdict-mark";
 
 const TILE = 96;
@@ -19,12 +20,6 @@ export function MomentPanel(props: { person: number; moment: Moment; isOnly: boo
   const [gone, setGone] = useState<string | null>(null);
   const isGone = crop === undefined || gone === crop;
   const reasons = new Set([...(face.reason ? [face.reason] : []), ...face.quality.reasons]);
-  const readings: [string, string][] = [
-    ["Size", pixels(face.quality.face_px)],
-    ["Sharpness", plain(face.quality.sharpness)],
-    ["Turned to the side", rate(face.quality.yaw)],
-    ["Sure that this is a face", percent(face.detection_score)],
-  ];
   return (
     <section aria-labelledby="moment" className="border-ink border-t pt-4">
       <h2 id="moment" className="flex flex-wrap items-baseline justify-between gap-x-4">
@@ -53,23 +48,21 @@ export function MomentPanel(props: { person: number; moment: Moment; isOnly: boo
             />
           )}
         </div>
-        <table className="self-start text-sm">
-          <caption className="sr-only">Quality of this face</caption>
-          <tbody>
-            {readings.map(([name, value]) => (
-              <tr key={name} className="border-rule border-t first:border-t-0">
-                <th scope="row" className="py-1.5 text-left font-normal">
-                  {name}
-                </th>
-                <td className="reading py-1.5 text-right">{value}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+        <div className="-mt-5 self-start">
+          <Readings
+            caption="Quality of this face"
+            rows={[
+              ["Size", pixels(face.quality.face_px)],
+              ["Sharpness", plain(face.quality.sharpness)],
+              ["Turned to the side", rate(face.quality.yaw)],
+              ["Sure that this is a face", percent(face.detection_score)],
+            ]}
+          />
+        </div>
       </div>
       {isGone && (
         <p className="mt-3 text-muted text-sm">
-          The picture of this face is no longer kept; what was found in it is.
+          The picture of this face is not kept; what was found in it is.
         </p>
       )}
       {[...reasons].map((reason) => (

@@ -1,7 +1,7 @@
 "use client";
 
 import { useId, useState } from "react";
-import { flagPrecision, leftOpen, type SourceRates } from "@/lib/card";
+import { bound, flagPrecision, type SourceRates } from "@/lib/card";
 import { rate } from "@/lib/format";
 import { pictures } from "@/lib/measured";
 import { Segmented } from "./ui/segmented";
@@ -18,12 +18,12 @@ export function Prevalence({ sources }: { sources: readonly SourceRates[] }) {
   const id = useId();
   const [share, setShare] = useState<(typeof SHARES)[number]["value"]>("10");
   const precisions = sources.flatMap(({ source, detections, falseAlarms, nReal }) => {
-    // Among few genuine faces no false alarm is no promise that there are none.
-    const isLimit = falseAlarms === 0;
-    const alarms = isLimit && nReal !== null ? leftOpen(nReal) : falseAlarms;
-    return detections === null || alarms === null
-      ? []
-      : { source, isLimit, precision: flagPrecision(detections, alarms, 1 / Number(share)) };
+    const alarms = bound(falseAlarms, nReal);
+    if (detections === null || alarms === null) {
+      return [];
+    }
+    const precision = flagPrecision(detections, alarms.value, 1 / Number(share));
+    return { source, isLimit: alarms.isLimit, precision };
   });
   if (precisions.length === 0) {
     return null;

@@ -1,5 +1,6 @@
-import { useEffect, useId, useRef } from "react";
+import { useId } from "react";
 import type { Advice } from "@/lib/verdict";
+import { Title } from "./title";
 import { Button } from "./ui/button";
 
 /** Why there is no result, and what to do. */
@@ -12,13 +13,9 @@ export function Problem(props: {
 }) {
   const { title, todo } = props.advice;
   const id = useId();
-  const heading = useRef<HTMLHeadingElement>(null);
-  useEffect(() => heading.current?.focus({ preventScroll: true }), []);
   return (
     <section aria-labelledby={id} className="max-w-2xl">
-      <h1 id={id} ref={heading} tabIndex={-1} className="font-serif text-[2.6rem] leading-[1.05]">
-        {title}
-      </h1>
+      <Title id={id}>{title}</Title>
       <p className="mt-5 text-lg leading-snug">{todo}</p>
       <dl className="mt-6 grid grid-cols-[auto_minmax(0,1fr)] gap-x-6 gap-y-1.5 border-rule border-t pt-4 text-sm">
         {props.name && (

@@ -1,6 +1,6 @@
 import type { FaceAnswer } from "@/lib/api";
 import type { Thresholds } from "@/lib/card";
-import { percent } from "@/lib/format";
+import { digitsApart, percent } from "@/lib/format";
 import { cn } from "@/lib/utils";
 import { VERDICTS } from "@/lib/verdict";
 import { VERDICT_TEXT } from "./verdict-mark";
@@ -14,6 +14,15 @@ export function Scale(props: {
   const { thresholds } = props;
   const scored = props.faces.flatMap(({ p_fake, verdict }, index) =>
     p_fake === null ? [] : [{ index, p: p_fake, verdict }],
+  );
+  // Printed alike, a face just short of a line would seem to have reached it.
+  const more = Math.max(
+    0,
+    ...scored.flatMap(({ p }) =>
+      [thresholds?.real, thresholds?.fake].map((at) =>
+        at === undefined ? 0 : digitsApart(p, at, percent),
+      ),
+    ),
   );
   return (
     <figure className="text-xs">
@@ -33,7 +42,7 @@ export function Scale(props: {
         {scored.map(({ index, p, verdict }) => (
           <Needle key={index} p={p} isSelected={index === props.selected}>
             <span className={cn("reading font-medium text-sm", VERDICT_TEXT[verdict])}>
-              {percent(p)}
+              {percent(p, more)}
             </span>
           </Needle>
         ))}
@@ -45,15 +54,15 @@ export function Scale(props: {
       </div>
       {thresholds && (
         <ul className="mt-3 flex flex-wrap gap-x-5 gap-y-1 text-muted">
-          <Zone className="bg-real/35">genuine up to {percent(thresholds.real)}</Zone>
+          <Zone className="bg-real/35">genuine up to {percent(thresholds.real, more)}</Zone>
           <Zone className="bg-unsure/30">inconclusive</Zone>
-          <Zone className="bg-fake/35">manipulated from {percent(thresholds.fake)}</Zone>
+          <Zone className="bg-fake/35">manipulated from {percent(thresholds.fake, more)}</Zone>
         </ul>
       )}
       <ul className="sr-only">
         {scored.map(({ index, p, verdict }) => (
           <li key={index}>
-            Face {index + 1}: {percent(p)}, {VERDICTS[verdict].short}
+            Face {index + 1}: {percent(p, more)}, {VERDICTS[verdict].short}
           </li>
         ))}
       </ul>

@@ -1,12 +1,13 @@
 import type { UseQueryResult } from "@tanstack/react-query";
 import { Camera, FolderOpen, ImageUp } from "lucide-react";
 import { useState, useSyncExternalStore } from "react";
-import { ApiError, getExample, type ModelAnswer } from "@/lib/api";
+import { getExample, type ModelAnswer } from "@/lib/api";
 import { bytes } from "@/lib/format";
 import { isKept, onKeptChange, setKept } from "@/lib/keep";
 import { advice } from "@/lib/verdict";
 import { Explained } from "./explained";
-import { Button, buttonClass } from "./ui/button";
+import { Notice } from "./notice";
+import { buttonClass } from "./ui/button";
 import { FileInput } from "./ui/file-input";
 
 type Files = (files: File[]) => void;
@@ -19,15 +20,18 @@ export function Start({ model, onFiles }: { model: UseQueryResult<ModelAnswer>; 
       {model.error && (
         <Notice
           error={model.error}
-          onRetry={() => {
-            void model.refetch();
-          }}
+          words={advice}
+          onRetry={() => void model.refetch()}
+          className="mt-4"
         />
       )}
       <div className="mt-6 grid gap-4 sm:mt-8 lg:grid-cols-[minmax(0,1fr)_17rem]">
         <div className="registered relative flex min-h-[26rem] flex-col justify-between gap-10 bg-bench/50 p-6 sm:p-10">
           <div>
-            <h1 className="font-serif text-[min(2.75rem,12vw)] leading-none sm:text-6xl lg:text-7xl">
+            <h1
+              tabIndex={-1}
+              className="font-serif text-[min(2.75rem,12vw)] leading-none sm:text-6xl lg:text-7xl"
+            >
               Was this face manipulated?
             </h1>
             <p className="mt-5 max-w-xl text-lg leading-snug">
@@ -154,18 +158,6 @@ function Examples({ onFiles }: { onFiles: Files }) {
         </p>
       )}
     </section>
-  );
-}
-
-function Notice({ error, onRetry }: { error: Error; onRetry: () => void }) {
-  const { title, todo } = advice(error instanceof ApiError ? error.code : "unexpected");
-  return (
-    <div role="alert" className="mt-4 flex flex-wrap items-center gap-4 border border-fake p-4">
-      <p className="grow text-sm">
-        <strong className="font-medium">{title}.</strong> {todo}
-      </p>
-      <Button onClick={onRetry}>Try again</Button>
-    </div>
   );
 }
 

@@ -1,4 +1,4 @@
-import type { KeyboardEvent, PointerEvent } from "react";
+import type { KeyboardEvent, MouseEvent } from "react";
 import type { Thresholds } from "@/lib/card";
 import { clock, percent } from "@/lib/format";
 import { analysed, gaps, isSound, line, type Moment, nearest, type Span } from "@/lib/timeline";
@@ -32,7 +32,8 @@ export function Timeline(props: {
       End: moments.length - 1,
     };
     const step = steps[event.key];
-    if (step !== undefined) {
+    // With one of these a key is the browser's: Alt+Left leads back.
+    if (step !== undefined && !(event.altKey || event.ctrlKey || event.metaKey)) {
       event.preventDefault();
       const moment = moments[Math.min(Math.max(step, 0), moments.length - 1)];
       if (moment) {
@@ -41,7 +42,7 @@ export function Timeline(props: {
     }
   }
 
-  function onPointerDown(event: PointerEvent) {
+  function onClick(event: MouseEvent) {
     const { left, width } = event.currentTarget.getBoundingClientRect();
     const moment = nearest(moments, (durationS * (event.clientX - left)) / width);
     if (moment) {
@@ -60,7 +61,7 @@ export function Timeline(props: {
       aria-valuenow={Math.max(index, 0) + 1}
       aria-valuetext={spoken(moments[Math.max(index, 0)])}
       onKeyDown={onKeyDown}
-      onPointerDown={onPointerDown}
+      onClick={onClick}
       className="forced-color-adjust-none relative h-24 cursor-pointer touch-pan-y bg-bench/60"
     >
       {gaps(analysed(sound, durationS), durationS).map(({ startS, endS }) => (

@@ -2,12 +2,14 @@ import { ArrowDown, ArrowUp } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 import type { Verdict } from "@/lib/api";
 import { save, toCsv, toJson } from "@/lib/export";
+import { filters } from "@/lib/filters";
 import { bytes, percent } from "@/lib/format";
 import { type Exhibit, isSettled, type Progress } from "@/lib/queue";
 import { type Column, clicked, type Order, page, sorted } from "@/lib/tray";
 import { cn } from "@/lib/utils";
-import { advice, REASONS, VERDICT_ORDER, VERDICTS } from "@/lib/verdict";
+import { advice, REASONS, VERDICT_LABELS, VERDICTS } from "@/lib/verdict";
 import { KeptPicture } from "./kept-picture";
+import { refocus, Title } from "./title";
 import { Button } from "./ui/button";
 import { Segmented } from "./ui/segmented";
 import { usePicture } from "./use-picture";
@@ -16,7 +18,7 @@ import { VERDICT_TEXT, VerdictMark } from "./verdict-mark";
 /** Hundreds of photos at once would be hundreds of decoded pictures in memory. */
 const PER_PAGE = 50;
 
-type Filter = Verdict | "all" | "failed";
+type Outcome = Verdict | "failed";
 
 /** Many photos, one line each. */
 export function Tray(props: {
@@ -28,14 +30,14 @@ export function Tray(props: {
   onStop: () => void;
 }) {
   const { exhibits } = props;
-  const [wantedFilter, setFilter] = useState<Filter>("all");
+  const [wantedFilter, setFilter] = useState<Outcome | "all">("all");
   const [order, setOrder] = useState<Order | null>(null);
   const [wanted, setWanted] = useState(0);
   const nSettled = exhibits.filter(isSettled).length;
   const retriable = exhibits.filter(
     ({ progress }) => progress.step === "failed" && advice(progress.code).again,
   );
-  const options = filters(exhibits);
+  const options = filters(exhibits.map(outcome), LABELS);
   const filter = options.some(({ value }) => value === wantedFilter) ? wantedFilter : "all";
   const filtered = exhibits.filter((exhibit) => filter === "all" || outcome(exhibit) === filter);
   const { shown, first, number, last } = page(sorted(filtered, order), wanted, PER_PAGE);
@@ -48,9 +50,7 @@ export function Tray(props: {
   };
   return (
     <section aria-labelledby="tray">
-      <h1 id="tray" className="font-serif text-[2.6rem] leading-[1.05]">
-        {exhibits.length} photos
-      </h1>
+      <Title id="tray">{exhibits.length} photos</Title>
       <div className="mt-4 flex flex-wrap items-center gap-x-5 gap-y-3">
         <p className="reading text-sm">
           {nSettled} of {exhibits.length} done
@@ -65,9 +65,23 @@ export function Tray(props: {
           value={nSettled}
           max={exhibits.length}
         />
-        {nSettled < exhibits.length && <Button onClick={props.onStop}>Stop</Button>}
+        {nSettled < exhibits.length && (
+          <Button
+            onClick={() => {
+              props.onStop();
+              refocus();
+            }}
+          >
+            Stop
+          </Button>
+        )}
         {retriable.length > 0 && (
-          <Button onClick={() => props.onRetry(retriable.map(({ id }) => id))}>
+          <Button
+            onClick={() => {
+              props.onRetry(retriable.map(({ id }) => id));
+              refocus();
+            }}
+          >
             Try {retriable.length} failed again
           </Button>
         )}
@@ -118,10 +132,10 @@ export function Tray(props: {
           <p className="reading text-muted" role="status">
             {first + 1} to {first + shown.length} of {filtered.length}
           </p>
-          <Button disabled={number === 0} onClick={() => setWanted(number - 1)}>
+          <Button aria-disabled={number === 0} onClick={() => setWanted(number - 1)}>
             Previous
           </Button>
-          <Button disabled={number === last} onClick={() => setWanted(number + 1)}>
+          <Button aria-disabled={number === last} onClick={() => setWanted(number + 1)}>
             Next
           </Button>
         </nav>
@@ -195,13 +209,13 @@ function Row(props: { exhibit: Exhibit; isOpen: boolean; onOpen: () => void }) {
         >
           {file.name}
         </button>
-        <Outcome progress={progress} className="sm:hidden" />
+        <Standing progress={progress} className="sm:hidden" />
         {progress.step === "failed" && <p className="text-muted">{advice(progress.code).title}</p>}
         {answer?.reason && <p className="text-muted">{REASONS[answer.reason]}</p>}
         {answer?.detail && <p className="text-muted">{answer.detail}</p>}
       </td>
       <td className="hidden py-3 sm:table-cell">
-        <Outcome progress={progress} />
+        <Standing progress={progress} />
       </td>
       <td className="reading py-3 text-right">
         {answer && answer.p_fake !== null && percent(answer.p_fake)}
@@ -214,7 +228,7 @@ function Row(props: { exhibit: Exhibit; isOpen: boolean; onOpen: () => void }) {
   );
 }
 
-function Outcome({ progress, className }: { progress: Progress; className?: string }) {
+function Standing({ progress, className }: { progress: Progress; className?: string }) {
   if (progress.step !== "done") {
     return <span className={cn("text-muted", className)}>{STEPS[progress.step]}</span>;
   }
@@ -229,7 +243,7 @@ function Outcome({ progress, className }: { progress: Progress; className?: stri
 
 const STEPS = { waiting: "Waiting", running: "Analysing", failed: "Failed" };
 
-function outcome({ progress }: Exhibit): Filter | null {
+function outcome({ progress }: Exhibit): Outcome | null {
   switch (progress.step) {
     case "done":
       return progress.answer.verdict;
@@ -240,14 +254,4 @@ function outcome({ progress }: Exhibit): Filter | null {
   }
 }
 
-function filters(exhibits: readonly Exhibit[]): { value: Filter; label: string }[] {
-  const labels: [Filter, string][] = [
-    ...VERDICT_ORDER.map((verdict): [Filter, string] => [verdict, VERDICTS[verdict].short]),
-    ["failed", "failed"],
-  ];
-  const counted = labels.map(([value, label]) => {
-    const n = exhibits.filter((exhibit) => outcome(exhibit) === value).length;
-    return { value, label: `${n} ${label}`, n };
-  });
-  return [{ value: "all", label: "all" }, ...counted.filter(({ n }) => n > 0)];
-}
+const LABELS: [Outcome, string][] = [...VERDICT_LABELS, ["failed", "failed"]];

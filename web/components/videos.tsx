@@ -1,29 +1,24 @@
 import { useEffect } from "react";
 import { hashOf } from "@/lib/address";
-import type { ModelAnswer } from "@/lib/api";
-import type { Clip, Clips } from "@/lib/clips";
+import type { Clip, Clips, Sending } from "@/lib/clips";
 import { bytes, count, rate } from "@/lib/format";
 import { videoAdvice } from "@/lib/video-words";
 import { Back } from "./back";
 import { Bar } from "./bar";
 import { Problem } from "./problem";
+import { refocus, Title } from "./title";
 import { Button } from "./ui/button";
 
 /** The videos of this session on their way to the server; an only one opens as soon as it is there. */
-export function Videos(props: {
-  clips: Clips;
-  all: readonly Clip[];
-  card: ModelAnswer | undefined;
-}) {
-  const { clips, all } = props;
+export function Videos({ clips, all }: { clips: Clips; all: readonly Clip[] }) {
   const only = all.length === 1 ? all[0] : undefined;
-  const jobId = only?.sending.step === "sent" ? only.sending.jobId : null;
+  const arrived = only?.sending.step === "sent" ? jobHash(only.sending) : null;
   useEffect(() => {
-    if (jobId !== null) {
+    if (arrived !== null) {
       // In place of this view, so that "back" leads to what was before it.
-      window.location.replace(hashOf({ view: "job", id: jobId, file: null }));
+      window.location.replace(arrived);
     }
-  }, [jobId]);
+  }, [arrived]);
   return (
     <>
       <p className="py-5">
@@ -33,14 +28,14 @@ export function Videos(props: {
         <One clip={only} clips={clips} />
       ) : (
         <section aria-labelledby="videos">
-          <h1 id="videos" className="font-serif text-[2.6rem] leading-[1.05]">
+          <Title id="videos">
             {all.length === 0 ? "No video in this session" : count(all.length, "video")}
-          </h1>
+          </Title>
           {all.length === 0 && (
             <p className="mt-4 text-muted">
-              A reload ends what was on its way.{" "}
+              What was cancelled, or was on its way before a reload, can be{" "}
               <a href={hashOf({ view: "desk" })} className="text-ink underline underline-offset-4">
-                Choose it again
+                chosen again
               </a>
               .
             </p>
@@ -72,7 +67,7 @@ function One({ clip, clips }: { clip: Clip; clips: Clips }) {
   }
   return (
     <section aria-label="Upload" className="max-w-2xl">
-      <h1 className="font-serif text-[2.6rem] leading-[1.05]">{title(clip)}</h1>
+      <Title>{title(clip)}</Title>
       <div className="mt-5">
         <Sent clip={clip} />
       </div>
@@ -96,7 +91,7 @@ function Row({ clip, clips }: { clip: Clip; clips: Clips }) {
     <li className="grid grid-cols-[minmax(0,1fr)_auto] items-center gap-x-4 gap-y-2 border-rule border-t py-3 text-sm">
       {sending.step === "sent" ? (
         <a
-          href={hashOf({ view: "job", id: sending.jobId, file: null })}
+          href={jobHash(sending)}
           className="truncate underline decoration-edge underline-offset-4 hover:decoration-ink"
         >
           {file.name}
@@ -106,14 +101,23 @@ function Row({ clip, clips }: { clip: Clip; clips: Clips }) {
       )}
       <span className="flex gap-2">
         {sending.step === "failed" && videoAdvice(sending.code).again && (
-          <Button aria-label={`Try again: ${file.name}`} onClick={() => clips.retry(clip.id)}>
+          <Button
+            aria-label={`Try again: ${file.name}`}
+            onClick={() => {
+              clips.retry(clip.id);
+              refocus();
+            }}
+          >
             Try again
           </Button>
         )}
         {sending.step !== "sent" && (
           <Button
             aria-label={`${sending.step === "failed" ? "Remove" : "Cancel"}: ${file.name}`}
-            onClick={() => clips.drop(clip.id)}
+            onClick={() => {
+              clips.drop(clip.id);
+              refocus();
+            }}
           >
             {sending.step === "failed" ? "Remove" : "Cancel"}
           </Button>
@@ -133,6 +137,10 @@ function Row({ clip, clips }: { clip: Clip; clips: Clips }) {
       </div>
     </li>
   );
+}
+
+function jobHash({ jobId, place }: Extract<Sending, { step: "sent" }>): string {
+  return hashOf({ view: "job", id: jobId, file: place });
 }
 
 function title({ file, sending }: Clip): string {

@@ -3,19 +3,20 @@
 import { useQuery } from "@tanstack/react-query";
 import dynamic from "next/dynamic";
 import { useState, useSyncExternalStore } from "react";
-import { type Address, addressOf, hashOf } from "@/lib/address";
+import { type Address, addressOf, hashOf, titleOf } from "@/lib/address";
 import { endJob, getModel, startJob } from "@/lib/api";
 import { type Clip, Clips, isOnItsWay } from "@/lib/clips";
 import { count } from "@/lib/format";
+import { Contained } from "./broken";
 import { Desk } from "./desk";
 import { useWarning } from "./use-warning";
 
+const loadVideos = () => import("./videos").then(({ Videos }) => Videos);
 const loadJobView = () => import("./job-view").then(({ JobView }) => JobView);
-const Videos = dynamic(() => import("./videos").then(({ Videos }) => Videos), { loading: Loading });
+const loadHistory = () => import("./history").then(({ History }) => History);
+const Videos = dynamic(loadVideos, { loading: Loading });
 const JobView = dynamic(loadJobView, { loading: Loading });
-const History = dynamic(() => import("./history").then(({ History }) => History), {
-  loading: Loading,
-});
+const History = dynamic(loadHistory, { loading: Loading });
 
 const NONE: readonly Clip[] = [];
 
@@ -34,14 +35,14 @@ export function Workbench() {
   useWarning(all.some(isOnItsWay));
 
   function takeVideos(files: readonly File[]) {
-    // Now, while the server is there: it may not be when the video has arrived.
-    loadJobView().catch(() => {});
+    loadViews();
     clips.add(files, model.data?.limits.max_video_bytes ?? null);
     go({ view: "videos" });
   }
 
   return (
     <>
+      <title>{titleOf(address)}</title>
       {isDesk && all.length > 0 && (
         <p className="mt-5 border border-rule px-4 py-3 text-sm">
           <a href="#videos" className="underline decoration-edge underline-offset-4">
@@ -54,23 +55,29 @@ export function Workbench() {
       <Desk
         isHidden={!isDesk}
         openId={address.view === "photo" ? address.id : null}
+        model={model}
         onVideos={takeVideos}
-        onOpen={(id) => go(id === null ? { view: "desk" } : { view: "photo", id })}
+        onOpen={(id) => {
+          loadViews();
+          go(id === null ? { view: "desk" } : { view: "photo", id });
+        }}
       />
-      {address.view === "videos" && <Videos clips={clips} all={all} card={model.data} />}
-      {address.view === "job" && (
-        <JobView
-          key={address.id}
-          id={address.id}
-          file={address.file}
-          clips={clips}
-          all={all}
-          card={model.data}
-        />
-      )}
-      {address.view === "history" && <History limits={model.data?.limits} />}
+      <Contained key={address.view === "job" ? address.id : address.view}>
+        {address.view === "videos" && <Videos clips={clips} all={all} />}
+        {address.view === "job" && (
+          <JobView id={address.id} file={address.file} clips={clips} all={all} card={model.data} />
+        )}
+        {address.view === "history" && <History model={model} />}
+      </Contained>
     </>
   );
+}
+
+/** Now that there is something to lose, and while the server is there: later it may not be. */
+function loadViews() {
+  for (const load of [loadVideos, loadJobView, loadHistory]) {
+    load().catch(() => {});
+  }
 }
 
 function go(address: Address) {
@@ -81,8 +88,24 @@ function go(address: Address) {
 }
 
 function onHashChange(listener: () => void) {
-  window.addEventListener("hashchange", listener);
-  return () => window.removeEventListener("hashchange", listener);
+  // What a link leads to is shown from its top; back and forward lead to where one was.
+  let isLink = false;
+  const note = ({ target }: MouseEvent) => {
+    isLink = target instanceof Element && target.closest("a") !== null;
+  };
+  const change = () => {
+    if (isLink) {
+      window.scrollTo({ top: 0 });
+    }
+    isLink = false;
+    listener();
+  };
+  document.addEventListener("click", note);
+  window.addEventListener("hashchange", change);
+  return () => {
+    document.removeEventListener("click", note);
+    window.removeEventListener("hashchange", change);
+  };
 }
 
 function Loading() {

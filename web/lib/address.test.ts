@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Address, addressOf, hashOf } from "./address";
+import { type Address, addressOf, hashOf, titleOf } from "./address";
 
 const ADDRESSES: Address[] = [
   { view: "desk" },
@@ -9,6 +9,11 @@ const ADDRESSES: Address[] = [
   { view: "job", id: "00ff", file: null },
   { view: "job", id: "00ff", file: 3 },
 ];
+
+it("calls each view by a name of its own", () => {
+  const titles = new Set(ADDRESSES.map(titleOf));
+  expect(titles.size).toBe(new Set(ADDRESSES.map(({ view }) => view)).size);
+});
 
 describe("addresses", () => {
   it.each(ADDRESSES)("%j is found again", (address) => {

@@ -25,6 +25,19 @@ export function addressOf(hash: string): Address {
     : { view: "desk" };
 }
 
+const TITLES: Record<Address["view"], string> = {
+  desk: "Unmask: was this face manipulated?",
+  photo: "Photo - Unmask",
+  videos: "Videos - Unmask",
+  history: "History - Unmask",
+  job: "Analysis - Unmask",
+};
+
+/** What the window is called while it is open. */
+export function titleOf({ view }: Address): string {
+  return TITLES[view];
+}
+
 export function hashOf(address: Address): string {
   switch (address.view) {
     case "desk":

@@ -29,11 +29,14 @@ describe("a failure", () => {
   });
 
   it.each([
+    [408, "unreachable"],
     [413, "too_large"],
     [429, "busy"],
+    [500, "unreachable"],
     [502, "unreachable"],
     [503, "busy"],
     [504, "unreachable"],
+    [520, "unreachable"],
     [418, "unexpected"],
   ])("of status %i without a problem document is %s", async (status, code) => {
     serve(() => new Response("<h1>Sorry</h1>", { status }));
@@ -43,6 +46,13 @@ describe("a failure", () => {
   it("is unexpected where a success is no JSON", async () => {
     serve(() => new Response("<h1>Welcome</h1>"));
     await expect(getModel()).rejects.toMatchObject({ code: "unexpected" });
+  });
+
+  it("is unreachable where an answer breaks off", async () => {
+    const body = () =>
+      new ReadableStream({ pull: (answer) => answer.error(new TypeError("network error")) });
+    serve(() => new Response(body()));
+    await expect(getModel()).rejects.toMatchObject({ code: "unreachable" });
   });
 
   it("is unreachable where there is no answer", async () => {

@@ -154,7 +154,10 @@ async function read<Answer>(response: Response): Promise<Answer> {
   try {
     return (await response.json()) as Answer;
   } catch (error) {
-    throw unlessAborted(error, new ApiError("unexpected", "The answer could not be read."));
+    // What breaks off before its end fails otherwise than what is no JSON.
+    throw error instanceof SyntaxError
+      ? new ApiError("unexpected", "The answer could not be read.")
+      : unlessAborted(error, new ApiError("unreachable", "The answer broke off."));
   }
 }
 
@@ -171,20 +174,22 @@ async function send(url: string, init: RequestInit): Promise<Response> {
   return response;
 }
 
-/** What stands between page and server answers with no problem document, but with these. */
+/** What stands between page and server answers with no problem document, but with these, and with
+ * others from 500 up where it does not reach the server. */
 const BETWEEN: Record<number, Code> = {
+  408: "unreachable",
   413: "too_large",
   429: "busy",
-  502: "unreachable",
   503: "busy",
-  504: "unreachable",
 };
 
 async function refusal(response: Response): Promise<ApiError> {
   const retryAfterS = Number.parseInt(response.headers.get("Retry-After") ?? "", 10);
   const problem: Partial<Problem> = await response.json().catch(() => ({}));
   return new ApiError(
-    problem.code ?? BETWEEN[response.status] ?? "unexpected",
+    problem.code ??
+      BETWEEN[response.status] ??
+      (response.status >= 500 ? "unreachable" : "unexpected"),
     problem.detail ?? `The server answered with status ${response.status}.`,
     Number.isNaN(retryAfterS) ? null : retryAfterS,
   );

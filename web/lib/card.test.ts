@@ -1,6 +1,15 @@
 import { describe, expect, it } from "vitest";
 import type { ModelAnswer } from "./api";
-import { cardOf, flagPrecision, knownFailures, leftOpen, rates, sources, thresholds } from "./card";
+import {
+  bound,
+  cardOf,
+  flagPrecision,
+  knownFailures,
+  leftOpen,
+  rates,
+  sources,
+  thresholds,
+} from "./card";
 
 function card(documentation: object, limits: Record<string, number> = {}): ModelAnswer {
   return { documentation, thresholds: limits } as ModelAnswer;
@@ -38,9 +47,16 @@ describe("rates", () => {
 
   it("takes the worst of each", () => {
     expect(rates(card({ validation }))).toEqual({
-      falseAlarms: 0.01,
-      misses: 0.08,
+      falseAlarms: { value: 0.01, isLimit: false },
+      misses: { value: 0.08, isLimit: false },
     });
+  });
+
+  it("reckons with what none among a few leaves open", () => {
+    const few = { n_real: 100, n_fake: 100, false_alarms: 0, detected: 1, missed: 0 };
+    const { falseAlarms, misses } = rates(card({ validation: { ...validation, few } }));
+    expect(falseAlarms).toEqual({ value: leftOpen(100), isLimit: true });
+    expect(misses).toEqual({ value: 0.08, isLimit: false });
   });
 
   it.each([
@@ -77,6 +93,12 @@ describe("flagPrecision", () => {
     expect(flagPrecision(0.5, 0.1, 1)).toBe(1);
     expect(flagPrecision(0, 0, 0.5)).toBeNull();
   });
+});
+
+it("takes none among an unknown number for no figure at all", () => {
+  expect(bound(0, null)).toBeNull();
+  expect(bound(null, 100)).toBeNull();
+  expect(bound(0.01, null)).toEqual({ value: 0.01, isLimit: false });
 });
 
 it("leaves open what none among a few cannot rule out", () => {

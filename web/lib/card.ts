@@ -2,16 +2,26 @@
 
 import type { ModelAnswer } from "./api";
 
+/** A share of faces: as counted, or where none was counted the most that this leaves open. */
+export interface Bound {
+  value: number;
+  isLimit: boolean;
+}
+
 export interface Rates {
+  /** Share of genuine faces that are called likely manipulated. */
+  falseAlarms: Bound | null;
+  /** Share of manipulated faces that are called likely genuine. */
+  misses: Bound | null;
+}
+
+/** The rates on one source of validation pictures, and on how many they were counted. */
+export interface SourceRates {
+  source: string;
   /** Share of genuine faces that are called likely manipulated. */
   falseAlarms: number | null;
   /** Share of manipulated faces that are called likely genuine. */
   misses: number | null;
-}
-
-/** The rates on one source of validation pictures, and on how many they were counted. */
-export interface SourceRates extends Rates {
-  source: string;
   /** Share of manipulated faces that are called likely manipulated. */
   detections: number | null;
   nReal: number | null;
@@ -59,20 +69,26 @@ export function sources(card: ModelAnswer | undefined): SourceRates[] {
 /** The worst of each rate over the sources: nobody's photos are all of the kindest one. */
 export function rates(card: ModelAnswer | undefined): Rates {
   const known = sources(card);
-  const worst = (of: (...values: number[]) => number, values: (number | null)[]) => {
-    const given = values.filter((value) => value !== null);
-    return given.length === 0 ? null : of(...given);
-  };
   return {
-    falseAlarms: worst(
-      Math.max,
-      known.map((source) => source.falseAlarms),
-    ),
-    misses: worst(
-      Math.max,
-      known.map((source) => source.misses),
-    ),
+    falseAlarms: worst(known.map(({ falseAlarms, nReal }) => bound(falseAlarms, nReal))),
+    misses: worst(known.map(({ misses, nFake }) => bound(misses, nFake))),
   };
+}
+
+/** A share counted among `n`: among few, none is no promise that there are none, and among nobody
+ * knows how many it tells nothing. */
+export function bound(counted: number | null, n: number | null): Bound | null {
+  if (counted !== 0) {
+    return counted === null ? null : { value: counted, isLimit: false };
+  }
+  return n === null ? null : { value: leftOpen(n), isLimit: true };
+}
+
+function worst(bounds: (Bound | null)[]): Bound | null {
+  return bounds.reduce(
+    (most, next) => ((next?.value ?? -1) > (most?.value ?? -1) ? next : most),
+    null,
+  );
 }
 
 export function knownFailures(card: ModelAnswer | undefined): string[] {
@@ -91,7 +107,7 @@ export function flagPrecision(
   return right + wrong === 0 ? null : right / (right + wrong);
 }
 
-/** The rate of false alarms that none among `n` genuine faces leaves open: the upper 95 % limit
+/** The rate that none among `n` faces leaves open: the upper 95 % limit
  * (Wilson 1927). None seen is not none. */
 export function leftOpen(n: number): number {
   return 1.6449 ** 2 / (n + 1.6449 ** 2);

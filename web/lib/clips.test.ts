@@ -95,6 +95,29 @@ describe("Clips", () => {
     expect(ended).toEqual([]);
   });
 
+  it("never sends a dropped video again, be the server busy before or after", async () => {
+    const names: string[] = [];
+    const clips = new Clips(async (file, onSent) => {
+      names.push(file.name);
+      onSent(file.size);
+      if (file.name === "c") {
+        return { id: "c" };
+      }
+      if (file.name === "b") {
+        clips.drop(clips.snapshot()[0]?.id as number);
+      }
+      throw new ApiError("busy", "Later.", 3600);
+    }, end);
+    clips.add([video("a"), video("b"), video("c")], null);
+    await vi.waitFor(() =>
+      expect(clips.snapshot()[0]?.sending).toEqual({ step: "sending", sent: 0 }),
+    );
+    clips.drop(clips.snapshot()[0]?.id as number);
+    await vi.waitFor(() => expect(steps(clips)).toEqual(["sent"]));
+    expect(names).toEqual(["a", "b", "c"]);
+    expect(ended).toEqual([]);
+  });
+
   it("ends the job of a video that had arrived when it was dropped", async () => {
     let answer: (job: { id: string }) => void = () => {};
     const signals: AbortSignal[] = [];

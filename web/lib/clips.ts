@@ -94,8 +94,14 @@ export class Clips extends Watched<Clip> {
 
   async #send({ id, file }: Clip, signal: AbortSignal): Promise<Sending> {
     const onSent = (sent: number) => this.change(id, { sending: { step: "sending", sent } });
+    // Of what a busy server turned away nothing has left: it is sent anew, unless it was dropped.
+    const ask = () =>
+      this.start(file, onSent, signal).catch((error: unknown) => {
+        onSent(0);
+        throw this.of(id) ? error : new DOMException("It was dropped.", "AbortError");
+      });
     try {
-      const job = await insist(() => this.start(file, onSent, signal), signal, this.wait);
+      const job = await insist(ask, signal, this.wait);
       return { step: "sent", jobId: job.id, place: null };
     } catch (error) {
       return failed(error, file);

@@ -24,7 +24,7 @@ const failed: Progress = {
 it("writes a line per photo, with an empty cell where there is no answer", () => {
   const csv = toCsv([exhibit("a.jpg", done), exhibit("b.jpg", { step: "waiting" })]);
   expect(csv.split("\r\n")).toEqual([
-    "file,status,verdict,reason,p_fake,faces,sha256,detail",
+    "\ufefffile,status,verdict,reason,p_fake,faces,sha256,detail",
     "a.jpg,done,likely_fake,,0.97,2,ab,",
     "b.jpg,waiting,,,,,,",
     "",

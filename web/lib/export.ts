@@ -4,6 +4,9 @@ import type { Exhibit } from "./queue";
 
 const COLUMNS = ["file", "status", "verdict", "reason", "p_fake", "faces", "sha256", "detail"];
 
+/** Without it, Excel takes the text for another encoding than UTF-8. */
+const BYTE_ORDER_MARK = "\ufeff";
+
 /** One line per photo, as RFC 4180 has it. */
 export function toCsv(exhibits: readonly Exhibit[]): string {
   const rows = exhibits.map(({ file, progress }) => {
@@ -18,7 +21,8 @@ export function toCsv(exhibits: readonly Exhibit[]): string {
         return [file.name, progress.step, null, null, null, null, null, null];
     }
   });
-  return [COLUMNS, ...rows].map((row) => `${row.map(cell).join(",")}\r\n`).join("");
+  const lines = [COLUMNS, ...rows].map((row) => `${row.map(cell).join(",")}\r\n`);
+  return BYTE_ORDER_MARK + lines.join("");
 }
 
 /** One object per photo: the server's answer, or the code of what went wrong. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { filesOf, isVideo, sha256 } from "./files";
+import { filesOf, isHidden, isVideo, sha256 } from "./files";
 
 function file(name: string, isReadable = true) {
   return {
@@ -40,6 +40,20 @@ describe("filesOf", () => {
     );
     expect(brought.files.map(({ name }) => name)).toEqual(["a.jpg", "b.jpg"]);
     expect(brought.unopened).toEqual(["locked.jpg"]);
+  });
+});
+
+describe("isHidden", () => {
+  it.each([
+    ["photos/a.jpg", false],
+    ["photos/.DS_Store", true],
+    ["photos/.thumbnails/a.jpg", true],
+    ["photos/inner/.cache/deep/a.jpg", true],
+    [".photos/a.jpg", false],
+    ["", false],
+  ])("%j: %s", (webkitRelativePath, expected) => {
+    const name = webkitRelativePath.split("/").at(-1) ?? "";
+    expect(isHidden({ name, webkitRelativePath } as File)).toBe(expected);
   });
 });
 

@@ -55,6 +55,18 @@ function isFile(entry: FileSystemEntry): entry is FileSystemFileEntry {
   return entry.isFile;
 }
 
+/** Whether a file of a folder that was picked is hidden, or lies in a folder that is. The picked one
+ * itself may be. */
+export function isHidden({ name, webkitRelativePath }: File): boolean {
+  const [, ...path] = webkitRelativePath.split("/");
+  return [...path, name].some((part) => part.startsWith("."));
+}
+
+/** Whether an event is that of a field for text, which takes text for itself. */
+export function isEditable(target: EventTarget | null): boolean {
+  return target instanceof Element && target.matches(":read-write");
+}
+
 const VIDEO_NAME = /\.(mp4|m4v|mov|avi|mkv|webm)$/i;
 
 /** Whether a file goes the way of videos. Its name decides where the system knows no type; the

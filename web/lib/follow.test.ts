@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { ApiError, type JobAnswer, type JobSummary, type watchJob } from "./api";
-import { follow } from "./follow";
+import { cancelJob, follow } from "./follow";
 
 const job = (state: JobSummary["state"], done = 0) =>
   ({ id: "1", state, progress: { done, total: 3, unit: "frames" } }) as JobAnswer;
@@ -34,6 +34,19 @@ function setUp(answers: (JobAnswer | Error)[], watch: Watch) {
   );
   return { ended, heard, waits, get, controller };
 }
+
+describe("cancelJob", () => {
+  it.each([
+    ["queued", 1],
+    ["running", 1],
+    ["finished", 0],
+    ["failed", 0],
+  ] as const)("of one that is %s ends %i", async (state, n) => {
+    const end = vi.fn(async () => {});
+    await cancelJob("1", { get: async () => job(state), end });
+    expect(end).toHaveBeenCalledTimes(n);
+  });
+});
 
 describe("follow", () => {
   it("listens to the events and fetches the result at their end", async () => {
@@ -93,6 +106,27 @@ describe("follow", () => {
       const stop = vi.fn();
       const { ended, heard } = setUp([job("queued"), job("finished", 3)], () => stop);
       await vi.advanceTimersByTimeAsync(5000);
+      await ended;
+      expect(stop).toHaveBeenCalled();
+      expect(heard.at(-1)).toBe("finished 3");
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it("gives up a stream that says nothing more", async () => {
+    vi.useFakeTimers();
+    try {
+      const stop = vi.fn();
+      const watch: Watch = (_, onChange) => {
+        setTimeout(() => onChange(job("running", 1)), 4000);
+        setTimeout(() => onChange(job("running", 2)), 30_000);
+        return stop;
+      };
+      const { ended, heard } = setUp([job("queued"), job("finished", 3)], watch);
+      await vi.advanceTimersByTimeAsync(59_000);
+      expect(heard).toEqual(["queued 0", "running 1", "running 2"]);
+      await vi.advanceTimersByTimeAsync(1000);
       await ended;
       expect(stop).toHaveBeenCalled();
       expect(heard.at(-1)).toBe("finished 3");

@@ -1,10 +1,12 @@
 /** A job followed to its end: by the server's events, and by asking where those do not come. */
 
-import { ApiError, getJob, type JobAnswer, type JobSummary, watchJob } from "./api";
+import { ApiError, endJob, getJob, type JobAnswer, type JobSummary, watchJob } from "./api";
 import { pause } from "./insist";
 
 /** After which a stream that has told nothing is given up: a proxy may be holding it back. */
 const SILENT_MS = 5_000;
+/** After which one that has told something is: its connection may be dead without a sign. */
+const FORSAKEN_MS = 30_000;
 const POLL_MS = 2_000;
 const LONGEST_WAIT_MS = 10_000;
 
@@ -56,6 +58,13 @@ export function isFinal({ state }: Pick<JobSummary, "state">): boolean {
   return state !== "queued" && state !== "running";
 }
 
+/** Cancel a job, unless it has ended meanwhile: then that would delete what was found. */
+export async function cancelJob(id: string, line = { get: getJob, end: endJob }): Promise<void> {
+  if (!isFinal(await line.get(id))) {
+    await line.end(id);
+  }
+}
+
 /** Until the stream of events is over, for whichever reason. */
 function listen(
   id: string,
@@ -74,10 +83,11 @@ function listen(
       stop();
       over();
     };
-    const silence = setTimeout(giveUp, SILENT_MS);
+    let silence = setTimeout(giveUp, SILENT_MS);
     signal.addEventListener("abort", giveUp);
     const hear = (job: JobSummary) => {
       clearTimeout(silence);
+      silence = setTimeout(giveUp, FORSAKEN_MS);
       onChange(job);
     };
     stop = watch(id, hear, over);

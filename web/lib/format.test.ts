@@ -1,5 +1,16 @@
 import { describe, expect, it } from "vitest";
-import { bytes, clock, count, percent, perThousand, rate, seconds, signed } from "./format";
+import {
+  bytes,
+  clock,
+  count,
+  digitsApart,
+  percent,
+  perThousand,
+  pixels,
+  rate,
+  seconds,
+  signed,
+} from "./format";
 
 const SPACE = "\u202f";
 
@@ -39,6 +50,25 @@ describe("perThousand", () => {
     [1, "about 1000"],
   ])("tells %d as %s", (fraction, expected) => {
     expect(perThousand(fraction)).toBe(expected);
+  });
+
+  it("tells a limit as such", () => {
+    expect(perThousand(0.0263, true)).toBe("up to 26");
+    expect(perThousand(0.0003, true)).toBe("fewer than 1");
+  });
+});
+
+describe("digitsApart", () => {
+  it.each([
+    [63.7, 64, pixels, `63.7${SPACE}px`, `64.0${SPACE}px`],
+    [0.954, 0.95, rate, `95.4${SPACE}%`, `95${SPACE}%`],
+    [0.98041, 0.98044, percent, `98.041${SPACE}%`, `98.044${SPACE}%`],
+    [0.99991, 0.99999, percent, `99.991${SPACE}%`, `99.999${SPACE}%`],
+    [120, 64, pixels, `120${SPACE}px`, `64${SPACE}px`],
+    [64, 64, pixels, `64${SPACE}px`, `64${SPACE}px`],
+  ])("tells %d from %d", (value, limit, print, asValue, asLimit) => {
+    const more = digitsApart(value, limit, print);
+    expect([print(value, more), print(limit, more)]).toEqual([asValue, asLimit]);
   });
 });
 

@@ -2,24 +2,26 @@
 
 const SPACE = "\u202f"; // narrow, no break: a number and its unit stay together
 
-/** A fraction in percent. No answer is certain, so nothing reads 0.0 or 100.0. */
-export function percent(fraction: number): string {
-  const clamped = Math.min(Math.max(100 * fraction, 0.1), 99.9);
-  return `${clamped.toFixed(1)}${SPACE}%`;
+/** A fraction in percent. No answer is certain, so nothing reads 0.0 or 100.0. As with the others
+ * here, `more` asks for digits beyond the usual ones. */
+export function percent(fraction: number, more = 0): string {
+  const least = 10 ** -(1 + more);
+  const clamped = Math.min(Math.max(100 * fraction, least), 100 - least);
+  return `${clamped.toFixed(1 + more)}${SPACE}%`;
 }
 
 /** A threshold or a rate in percent, with as many digits as it needs and no more; what is not all
  * is not 100. */
-export function rate(fraction: number): string {
-  const rounded = Number((100 * fraction).toPrecision(2));
+export function rate(fraction: number, more = 0): string {
+  const rounded = Number((100 * fraction).toPrecision(2 + more));
   const shown = rounded === 100 && fraction < 1 ? Math.floor(1000 * fraction) / 10 : rounded;
   return `${shown}${SPACE}%`;
 }
 
-/** How many of 1,000: "about 10", "fewer than 1". */
-export function perThousand(fraction: number): string {
+/** How many of 1,000: "about 10", "up to 26", "fewer than 1". */
+export function perThousand(fraction: number, isLimit = false): string {
   const count = 1000 * fraction;
-  return count < 0.5 ? "fewer than 1" : `about ${Math.round(count)}`;
+  return count < 0.5 ? "fewer than 1" : `${isLimit ? "up to" : "about"} ${Math.round(count)}`;
 }
 
 export function bytes(count: number): string {
@@ -37,13 +39,26 @@ export function seconds(value: number): string {
   return `${value < 10 ? value.toFixed(2) : value.toFixed(0)}${SPACE}s`;
 }
 
-export function pixels(value: number): string {
-  return `${Math.round(value)}${SPACE}px`;
+export function pixels(value: number, more = 0): string {
+  return `${value.toFixed(more)}${SPACE}px`;
 }
 
 /** A measure without a unit. */
-export function plain(value: number): string {
-  return value.toFixed(1);
+export function plain(value: number, more = 0): string {
+  return value.toFixed(1 + more);
+}
+
+/** How many digits more than usual it takes to tell a value from a limit that it is not. */
+export function digitsApart(
+  value: number,
+  limit: number,
+  print: (value: number, more?: number) => string,
+): number {
+  let more = 0;
+  while (more < 6 && value !== limit && print(value, more) === print(limit, more)) {
+    more += 1;
+  }
+  return more;
 }
 
 export function signed(value: number): string {

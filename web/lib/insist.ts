@@ -2,10 +2,16 @@ import { ApiError } from "./api";
 import { bytes } from "./format";
 
 const MOST_TRIES = 5;
+const LONGEST_WAIT_MS = 30_000;
 
-export const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+/** So long, or until the `signal` aborts. */
+export const pause = (ms: number, signal?: AbortSignal) =>
+  new Promise<void>((resolve) => {
+    setTimeout(resolve, ms);
+    signal?.addEventListener("abort", () => resolve(), { once: true });
+  });
 
-/** Ask, and ask a busy server again when it says so, a few times. Fails with an `ApiError`. */
+/** Ask, and ask a busy server again when it says so, a few times, but never wait long. Fails with an `ApiError`. */
 export async function insist<Answer>(
   ask: () => Promise<Answer>,
   signal: AbortSignal,
@@ -20,7 +26,7 @@ export async function insist<Answer>(
       if (problem.code !== "busy" || tries === MOST_TRIES || signal.aborted) {
         throw problem;
       }
-      await wait(1000 * (problem.retryAfterS ?? 1));
+      await wait(Math.min(1000 * (problem.retryAfterS ?? 1), LONGEST_WAIT_MS), signal);
     }
   }
 }

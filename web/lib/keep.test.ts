@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { isKept, setKept } from "./keep";
+import { isKept, onKeptChange, setKept } from "./keep";
 
 afterEach(() => vi.unstubAllGlobals());
 
@@ -27,5 +27,21 @@ describe("what is kept", () => {
     expect(isKept()).toBe(false);
     setKept(true);
     expect(isKept()).toBe(true);
+  });
+
+  it("is what was chosen last, be it in another tab", () => {
+    const [localStorage, window] = [storage(), new EventTarget()];
+    vi.stubGlobal("localStorage", localStorage);
+    vi.stubGlobal("window", window);
+    const listener = vi.fn();
+    const leave = onKeptChange(listener);
+    setKept(false);
+    localStorage.removeItem("keep");
+    window.dispatchEvent(new Event("storage"));
+    expect(listener).toHaveBeenCalledTimes(2);
+    expect(isKept()).toBe(true);
+    leave();
+    window.dispatchEvent(new Event("storage"));
+    expect(listener).toHaveBeenCalledTimes(2);
   });
 });

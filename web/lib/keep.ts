@@ -19,7 +19,16 @@ export function setKept(keep: boolean): void {
   }
 }
 
+/** Be told of every choice, also one that is made in another tab. */
 export function onKeptChange(listener: () => void): () => void {
+  const hear = () => {
+    chosen = null; // what is stored is newer
+    listener();
+  };
   listeners.add(listener);
-  return () => listeners.delete(listener);
+  window.addEventListener("storage", hear);
+  return () => {
+    listeners.delete(listener);
+    window.removeEventListener("storage", hear);
+  };
 }

@@ -63,6 +63,19 @@ describe("Queue", () => {
     expect(busy).toHaveBeenCalledTimes(5);
   });
 
+  it("never waits for hours, whatever it is told", async () => {
+    const waits: number[] = [];
+    const queue = new Queue(
+      vi.fn(async () => ANSWER).mockRejectedValueOnce(new ApiError("busy", "Tomorrow.", 86_400)),
+      async (ms) => {
+        waits.push(ms);
+      },
+    );
+    queue.add([photo("a")], null);
+    await vi.waitFor(() => expect(steps(queue)).toEqual(["done"]));
+    expect(waits).toEqual([30_000]);
+  });
+
   it("tells a file that cannot be read from a server that is gone", async () => {
     const lost = photo("lost");
     vi.spyOn(lost, "slice").mockReturnValue({

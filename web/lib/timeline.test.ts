@@ -87,6 +87,12 @@ describe("nearest and telling", () => {
     expect(telling([moment(0, null), moment(1, null)])?.timeS).toBe(0);
     expect(telling([])).toBeUndefined();
   });
+
+  it("tells by what counts, as the verdict does, where anything does", () => {
+    const blurred = { ...moment(5), face: face(0, 0.99, ["blurred"]) };
+    expect(telling([blurred, ...moments])).toBe(moments[1]);
+    expect(telling([moment(0, null), blurred])).toBe(blurred);
+  });
 });
 
 describe("markerAt", () => {

@@ -87,9 +87,11 @@ export function nearest(moments: readonly Moment[], timeS: number): Moment | und
   );
 }
 
-/** The moment that says most: of those that were scored the likeliest fake, else the first. */
+/** The moment that says most: the likeliest fake of those that count, or else of all that were scored,
+ * or else the first. */
 export function telling(moments: readonly Moment[]): Moment | undefined {
-  return moments.reduce<Moment | undefined>(
+  const sound = moments.filter(isSound);
+  return (sound.length > 0 ? sound : moments).reduce<Moment | undefined>(
     (best, moment) =>
       best && (best.face.p_fake ?? -1) >= (moment.face.p_fake ?? -1) ? best : moment,
     undefined,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { ImageAnswer, Verdict } from "./api";
+import type { HeatmapAnswer, ImageAnswer, Verdict } from "./api";
 import {
   jobSummaryReasonAnyOf0Values,
   problemCodeValues,
@@ -7,15 +7,23 @@ import {
   verdictValues,
 } from "./api-types";
 import type { Rates } from "./card";
-import { advice, basis, meaning, REASONS, VERDICT_ORDER, VERDICTS } from "./verdict";
+import { advice, basis, heatNote, meaning, REASONS, VERDICT_ORDER, VERDICTS } from "./verdict";
 
-const KNOWN: Rates = { falseAlarms: 0.01, misses: 0.08 };
+const KNOWN: Rates = {
+  falseAlarms: { value: 0.01, isLimit: false },
+  misses: { value: 0.08, isLimit: false },
+};
 const UNKNOWN: Rates = { falseAlarms: null, misses: null };
 
 describe("meaning", () => {
   it("tells a flag by its false alarms and a pass by its misses", () => {
     expect(meaning({ verdict: "likely_fake", reason: null }, KNOWN)).toContain("about 10 would");
     expect(meaning({ verdict: "likely_real", reason: null }, KNOWN)).toContain("about 80 would");
+  });
+
+  it("promises no more than was counted", () => {
+    const few: Rates = { ...KNOWN, falseAlarms: { value: 0.0263, isLimit: true } };
+    expect(meaning({ verdict: "likely_fake", reason: null }, few)).toContain("up to 26 would");
   });
 
   it.each(["likely_fake", "likely_real"] as const)(
@@ -30,6 +38,19 @@ describe("meaning", () => {
     expect(meaning({ verdict: "not_analysed", reason: "face_too_small" }, KNOWN)).toBe(
       REASONS.face_too_small,
     );
+  });
+});
+
+describe("heatNote", () => {
+  const map = { empty: false } as HeatmapAnswer;
+
+  it.each([
+    ["not scored", null, null],
+    ["asked for", 0.97, null],
+    ["empty", 0.97, { ...map, empty: true }],
+    ["where it looked", 0.97, map],
+  ])("says what is %s", (words, p_fake, heatmap) => {
+    expect(heatNote({ p_fake, heatmap })).toContain(words);
   });
 });
 

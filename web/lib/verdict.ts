@@ -19,6 +19,12 @@ export const VERDICT_ORDER = [
   "not_analysed",
 ] as const satisfies readonly Verdict[];
 
+/** What each is called where it is one of a list. */
+export const VERDICT_LABELS = VERDICT_ORDER.map((verdict): [Verdict, string] => [
+  verdict,
+  VERDICTS[verdict].short,
+]);
+
 export const REASONS: Record<Reason, string> = {
   no_face: "No face was found in this picture. Unmask judges faces and nothing else.",
   face_too_small: "The face is too small: enlarged, it would hold no trace to look at.",
@@ -43,14 +49,27 @@ export function meaning(face: Pick<FaceAnswer, "verdict" | "reason">, rates: Rat
     case "likely_fake":
       return rates.falseAlarms === null
         ? "The score is above the line from which Unmask flags a face."
-        : `Of 1,000 genuine faces like those the model was validated on, ${perThousand(rates.falseAlarms)} would be flagged.`;
+        : `Of 1,000 genuine faces like those the model was validated on, ${perThousand(rates.falseAlarms.value, rates.falseAlarms.isLimit)} would be flagged.`;
     case "likely_real":
       return rates.misses === null
         ? "The score is below the line under which Unmask calls a face genuine."
-        : `Of 1,000 manipulated faces like those the model was validated on, ${perThousand(rates.misses)} would pass as genuine.`;
+        : `Of 1,000 manipulated faces like those the model was validated on, ${perThousand(rates.misses.value, rates.misses.isLimit)} would pass as genuine.`;
     default:
       return face.reason ? REASONS[face.reason] : "No reason was given.";
   }
+}
+
+/** What the heat map of a face shows, or why there is none. */
+export function heatNote({ p_fake, heatmap }: Pick<FaceAnswer, "p_fake" | "heatmap">): string {
+  if (p_fake === null) {
+    return "This face was not scored, so there is nothing to explain.";
+  }
+  if (!heatmap) {
+    return "No heat map was asked for, so none was kept.";
+  }
+  return heatmap.empty
+    ? "The map of this face is empty: nothing in it spoke for a manipulation."
+    : "Where the model found what speaks for a manipulation. It shows where it looked, not what was altered.";
 }
 
 /** What the verdict on the whole picture rests on; empty where the face says it all. */
@@ -129,7 +148,7 @@ const PROBLEMS: Record<Code, Advice> = {
   },
   cancelled: {
     title: "The analysis was cancelled",
-    todo: "Nothing of it was kept. Send the file again to have it analysed.",
+    todo: "It was stopped; what had been found by then is deleted with the job. Send the file again to have it analysed.",
   },
   worker_died: {
     title: "The analysis broke off",

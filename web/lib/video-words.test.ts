@@ -6,6 +6,7 @@ function track(values: Partial<TrackAnswer>): TrackAnswer {
   return {
     verdict: "likely_real",
     reason: null,
+    p_fake: 0.1,
     n_scored: 12,
     intervals: [],
     ...values,
@@ -48,11 +49,29 @@ describe("finding", () => {
   });
 
   it("claims nothing of those who could not be judged", () => {
-    const tracks = [track({}), track({ verdict: "inconclusive", reason: "few_frames" })];
+    const tracks = [
+      track({}),
+      track({ verdict: "not_analysed", reason: "face_too_small", p_fake: null }),
+    ];
     const text = finding(video({ reason: "some_faces_not_analysed", tracks }));
     expect(text).toContain("the evidence against person 1 stays below");
     expect(text).toContain("Some people could not be judged");
-    expect(finding(video({ tracks }))).toContain("person 1, the strongest, stays below");
+  });
+
+  it("calls strongest only who is", () => {
+    const brief = (p_fake: number) => track({ reason: "few_frames", p_fake });
+    const against = (...tracks: TrackAnswer[]) => finding(video({ tracks }));
+    expect(against(track({}), brief(0.1))).toContain("person 1, the strongest, stays below");
+    expect(against(track({}), brief(0.2))).toContain("against person 1 stays below");
+    // Nobody decided but who was seen too little, and another was not judged at all.
+    expect(against(brief(0.1), track({ p_fake: null }))).toContain("against person 1 stays below");
+  });
+
+  it("says where somebody was seen too little to be flagged", () => {
+    const tracks = [track({ reason: "few_frames", n_scored: 1 })];
+    const text = finding(video({ reason: "few_frames", tracks }));
+    expect(text).toContain("over 1 frame, the evidence against the person");
+    expect(text).toContain("Too few frames");
   });
 
   it("says of how little it speaks", () => {

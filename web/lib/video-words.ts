@@ -37,25 +37,27 @@ export function finding(video: JobVideo): string {
     return video.reason ? reasonOf(video.reason) : "No reason was given.";
   }
   const who = video.tracks.length === 1 ? "The person" : `Person ${video.headline_track + 1}`;
-  const isPartial = video.reason === "some_faces_not_analysed";
-  // What limits the finding as a whole, beside what was found of this person.
-  const limit = video.reason && video.reason !== track.reason ? ` ${reasonOf(video.reason)}` : "";
+  // What limits the finding as a whole.
+  const limit = video.reason ? ` ${reasonOf(video.reason)}` : "";
   switch (video.verdict) {
     case "likely_fake":
       return `${who} looks manipulated${when(track)}. The evidence of ${frames(track)} is above the line from which Unmask flags somebody.${limit}`;
     case "inconclusive":
       return `Nobody was flagged, but not all is clear. ${who}: ${reasonOf(track.reason ?? "between_thresholds")}`;
     default:
-      return `Nobody was flagged: over ${frames(track)}, the evidence against ${against(video.headline_track, video.tracks.length, isPartial)} stays below the line under which Unmask calls somebody genuine.${limit}`;
+      return `Nobody was flagged: over ${frames(track)}, the evidence against ${against(video, video.headline_track)} stays below the line under which Unmask calls somebody genuine.${limit}`;
   }
 }
 
-/** Who decided that nobody is flagged. Of those who could not be judged nobody knows how strong. */
-function against(person: number, nPeople: number, isPartial: boolean): string {
-  if (nPeople === 1) {
+/** Who decided that nobody is flagged. Of those without a score nobody knows how strong, and who was
+ * seen too little to decide may be stronger. */
+function against({ tracks }: JobVideo, person: number): string {
+  if (tracks.length === 1) {
     return "the person";
   }
-  return `person ${person + 1}${isPartial ? "" : ", the strongest,"}`;
+  const strongest = tracks[person]?.p_fake ?? 0;
+  const isKnown = tracks.every(({ p_fake }) => p_fake !== null && p_fake <= strongest);
+  return `person ${person + 1}${isKnown ? ", the strongest," : ""}`;
 }
 
 function frames({ n_scored }: TrackAnswer): string {

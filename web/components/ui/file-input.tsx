@@ -1,4 +1,5 @@
 import type { ReactNode } from "react";
+import { isHidden } from "@/lib/files";
 import { cn } from "@/lib/utils";
 
 /** A file input that looks like its label. */
@@ -31,7 +32,7 @@ export function FileInput(props: {
         {...(props.folder && { webkitdirectory: "" })}
         onChange={(event) => {
           const files = [...(event.target.files ?? [])];
-          props.onFiles(props.folder ? files.filter(({ name }) => !name.startsWith(".")) : files);
+          props.onFiles(props.folder ? files.filter((file) => !isHidden(file)) : files);
           event.target.value = ""; // so that the same file can be picked again
         }}
       />
