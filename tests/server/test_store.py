@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -211,6 +212,15 @@ def test_the_newest_come_first_page_by_page(store):
     assert [job.id for job in store.newest(3, before=page[-1].created_at)] == ["1", "0"]
     assert store.active() == ["0", "1", "2", "3", "4"]
     assert store.active(State.RUNNING) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_a_file_is_nobody_elses_to_read(tmp_path):
+    store = Store(f"sqlite:///{tmp_path / 'store.sqlite'}", ttl_s=60)
+    queued(store)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    store.close()
+    assert modes == {f"store.sqlite{end}": 0o600 for end in ("", "-shm", "-wal")}
 
 
 @pytest.mark.parametrize(
