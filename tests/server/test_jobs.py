@@ -253,9 +253,11 @@ def test_a_worker_that_dies_fails_its_job_and_is_replaced(
 
 
 @pytest.mark.parametrize("command", ["unmask serve --port {}", "gunicorn --bind 127.0.0.1:{}"])
+@pytest.mark.parametrize("tell", [os.kill, os.killpg], ids=["alone", "with its workers"])
 def test_a_server_told_to_end_hands_its_job_back_and_leaves_nobody(
-    command, tmp_path, landscape, wait_for, wait_for_reader
+    command, tell, tmp_path, landscape, wait_for, wait_for_reader
 ):
+    """Alone, as a container does it, or with every process it started, as systemd does."""
     _, pipe = put_job_that_hangs(tmp_path, landscape)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -269,6 +271,7 @@ def test_a_server_told_to_end_hands_its_job_back_and_leaves_nobody(
             ),
             cwd=SOURCES.parent,
             stderr=file,
+            start_new_session=True,
         )
     try:
         wait_for_reader(pipe)
@@ -280,7 +283,7 @@ def test_a_server_told_to_end_hands_its_job_back_and_leaves_nobody(
         url = f"http://127.0.0.1:{address[1]}/api/jobs/{pipe.parent.name}/events"
         follower = urllib.request.urlopen(url, timeout=60)
         assert follower.readline()
-        server.send_signal(signal.SIGTERM)
+        tell(server.pid, signal.SIGTERM)
         told_at = time.monotonic()
         assert server.wait(600) == 0
         assert time.monotonic() - told_at < 25  # gunicorn kills after 30 seconds
