@@ -26,6 +26,7 @@ from unmask.errors import ConfigurationError
 from unmask.server import create_app
 from unmask.server.folder import Folder
 from unmask.server.jobs import Jobs
+from unmask.server.problems import RequestError
 from unmask.server.queues import open_queue
 from unmask.server.schemas import JobAnswer, JobQuery, JobsAnswer
 from unmask.server.store import State, Store
@@ -357,6 +358,7 @@ import io, os, signal, sys
 from pathlib import Path
 from werkzeug.datastructures import FileStorage
 from unmask.server.jobs import Jobs
+from unmask.server.problems import RequestError
 from unmask.server.schemas import JobQuery
 from unmask.settings import Settings
 jobs = Jobs(Settings(data_dir=Path(sys.argv[1]), job_lease_s=2, workers=0))
@@ -497,6 +499,24 @@ def test_too_many_jobs_and_files_are_refused_and_leave_nothing(detector, tmp_pat
     assert (response.status_code, response.json["code"]) == (503, "busy")
     assert len(uploads(tmp_path)) == 2
     app.extensions["unmask"].jobs.close()
+
+
+def test_a_job_has_its_place_while_it_is_still_received(tmp_path, landscape):
+    refused = []
+
+    class Slow(io.BytesIO):
+        def read(self, *size):
+            with pytest.raises(RequestError, match="places are taken") as caught:
+                jobs.submit([FileStorage(io.BytesIO(landscape), "b.png")], JobQuery())
+            refused.append(caught.value.code)
+            return super().read(*size)
+
+    jobs = Jobs(settings_in(tmp_path, workers=0, max_jobs=1))
+    job = jobs.submit([FileStorage(Slow(landscape), "a.png")], JobQuery())
+    assert set(refused) == {"busy"}
+    jobs.delete(job.id)
+    jobs.submit([FileStorage(io.BytesIO(landscape), "c.png")], JobQuery())
+    jobs.close()
 
 
 def test_without_a_list_a_job_is_known_to_its_owner_only(detector, tmp_path, landscape):

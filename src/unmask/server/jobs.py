@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -72,6 +73,7 @@ class Jobs:
         self._pool = Pool(settings, self._store, self._folder, self._queue, n=n, is_embedded=True)
         self._streams = threading.BoundedSemaphore(settings.max_streams)
         self._ending = threading.Event()
+        self._lock, self._n_coming = threading.Lock(), 0
         self._pool.tidy()
         self._pool.start()
 
@@ -92,18 +94,17 @@ class Jobs:
             RequestError: `too_many_files`; `busy`, too many jobs wait already.
         """
         check_count(len(files), self._settings.max_batch_files)
-        if len(self._store.active()) >= self._settings.max_jobs:
-            raise busy()
         job_id = secrets.token_hex(16)
-        try:
-            kind = _kind(files)
-            for position, file in enumerate(files):
-                self._folder.save_upload(job_id, position, cast(BinaryIO, file.stream))
-            names = [file.filename or "" for file in files]
-            self._store.add(job_id, kind, names, options.model_dump())
-        except BaseException:
-            self._folder.drop(job_id)
-            raise
+        with self._place():
+            try:
+                kind = _kind(files)
+                for position, file in enumerate(files):
+                    self._folder.save_upload(job_id, position, cast(BinaryIO, file.stream))
+                names = [file.filename or "" for file in files]
+                self._store.add(job_id, kind, names, options.model_dump())
+            except BaseException:
+                self._folder.drop(job_id)
+                raise
         self._queue.put(job_id)
         self._pool.wake()
         return self.get(job_id)
@@ -215,6 +216,23 @@ class Jobs:
             if job.state.is_final:
                 return
             self._ending.wait(POLL_S)
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        """Hold a place for a job that is not in the store yet: many may come at once.
+
+        Raises:
+            RequestError: `busy`, every place is taken.
+        """
+        with self._lock:
+            if len(self._store.active()) + self._n_coming >= self._settings.max_jobs:
+                raise busy()
+            self._n_coming += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._n_coming -= 1
 
     def _cancel(self, job_id: str) -> bool:
         """Take a job from whoever has it; its worker finds out within half a second."""
