@@ -181,6 +181,12 @@ def test_names_are_those_that_are_set_or_any(client, detector):
         ("cross-site", "https://page.example", ("*",), False),
         ("same-origin", "https://page.example", (), False),
         (None, None, (), False),
+        (None, "https://other.example", (), True),
+        (None, "null", (), True),
+        (None, "http://localhost.other.example", (), True),
+        (None, "http://localhost", (), False),
+        (None, "https://localhost", (), False),
+        (None, "https://page.example", ("https://page.example",), False),
     ],
 )
 def test_a_page_of_another_site_sends_nothing(detector, site, origin, allowed, is_refused):

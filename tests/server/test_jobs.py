@@ -358,7 +358,6 @@ import io, os, signal, sys
 from pathlib import Path
 from werkzeug.datastructures import FileStorage
 from unmask.server.jobs import Jobs
-from unmask.server.problems import RequestError
 from unmask.server.schemas import JobQuery
 from unmask.settings import Settings
 jobs = Jobs(Settings(data_dir=Path(sys.argv[1]), job_lease_s=2, workers=0))
