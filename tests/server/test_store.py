@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import chain
 
+import psycopg
 import pytest
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -133,6 +134,22 @@ def test_a_report_is_written_once_and_only_by_who_holds_the_job(store):
     assert not store.put_report("one", "worker", 1, REPORT)
     assert store.reports("one") == {0: REPORT}
     assert not store.put_report("nobody", "worker", 0, REPORT)
+
+
+def test_no_report_is_kept_while_its_job_is_cancelled(url, store):
+    """The insert waits for a change of the job that is under way, and finds it cancelled."""
+    if url.startswith("sqlite"):
+        pytest.skip("has one writer")
+    queued(store)
+    store.claim("worker", 600)
+    with psycopg.connect(url) as other, ThreadPoolExecutor(1) as pool:
+        other.execute("UPDATE jobs SET state = 'cancelled', worker = NULL WHERE id = 'one'")
+        kept = pool.submit(store.put_report, "one", "worker", 0, REPORT)
+        with pytest.raises(TimeoutError):
+            kept.result(timeout=1)
+        other.commit()
+        assert not kept.result(timeout=60)
+    assert store.reports("one") == {}
 
 
 def test_who_lost_a_job_can_neither_renew_nor_end_it(store):

@@ -37,7 +37,6 @@ from sqlalchemy import (
     create_engine,
     delete,
     event,
-    exists,
     func,
     insert,
     literal,
@@ -248,8 +247,10 @@ class Store:
             "verdict": literal(report["verdict"]),
             "report": literal(dict(report), JSON),
         }
-        # One statement, so that nothing is added to a job once it is cancelled.
-        if_held = select(*row.values()).where(exists().where(*_held(job_id, worker)))
+        # One statement, so that nothing is added to a job once it is cancelled. PostgreSQL must be
+        # told not to let it be cancelled meanwhile; SQLite has one writer anyway.
+        if_held = select(*row.values()).select_from(jobs).where(*_held(job_id, worker))
+        if_held = if_held.with_for_update(read=True)
         statement = insert(reports).from_select(list(row), if_held).returning(reports.c.position)
         try:
             with self._engine.begin() as connection:
