@@ -560,6 +560,23 @@ def test_upkeep_leaves_a_job_that_comes_meanwhile_its_uploads(tmp_path, landscap
     jobs.close()
 
 
+def test_upkeep_leaves_a_job_that_comes_meanwhile_its_pictures(tmp_path, monkeypatch):
+    folder, job_id = Folder(tmp_path), "a" * 32
+    store = folder.store(Settings())
+    active = store.active
+
+    def meanwhile(*states):
+        found = active(*states)
+        store.add(job_id, "image", ["a.png"], {})
+        folder.new_picture(job_id, "0-thumbnail.jpg").write_bytes(b"")
+        return found
+
+    monkeypatch.setattr(store, "active", meanwhile)
+    folder.sweep(store, picture_ttl_s=60)
+    assert folder.picture(job_id, "0-thumbnail.jpg") is not None
+    store.close()
+
+
 def test_a_short_time_to_keep_results_holds_without_a_list_too(tmp_path):
     for ttl_s, kept_s in ((60, 60), (86400, 600)):
         settings = Settings(data_dir=tmp_path, store_url="", result_ttl_s=ttl_s)
@@ -623,7 +640,9 @@ def test_nothing_is_swept_but_the_folders_of_jobs(tmp_path):
     for path in (*others, tmp_path / "pictures" / ("a" * 32)):
         path.mkdir()
         os.utime(path, (0, 0))
-    folder.sweep(active=(), kept=(), picture_ttl_s=0)
+    store = folder.store(Settings())
+    folder.sweep(store, picture_ttl_s=0)
+    store.close()
     assert list((tmp_path / "pictures").iterdir()) == [others[0]]
     assert list((tmp_path / "uploads").iterdir()) == [others[1]]
 

@@ -115,12 +115,7 @@ class Pool:
             for job_id in self._store.active(State.QUEUED):
                 self._queue.put(job_id)
         self._store.delete_expired()
-        # In this order: a job that comes in between is active, and keeps what was uploaded.
-        kept = self._store.ids()
-        active = self._store.active()
-        self._folder.sweep(
-            active=active, kept={*kept, *active}, picture_ttl_s=self._settings.picture_ttl_s
-        )
+        self._folder.sweep(self._store, picture_ttl_s=self._settings.picture_ttl_s)
 
     def _supervise(self) -> None:
         while not self._over.is_set():
