@@ -606,6 +606,37 @@ def test_who_follows_gets_signs_of_life(tmp_path, landscape):
     jobs.close()
 
 
+def test_who_follows_a_job_that_is_deleted_is_told_of_its_end(tmp_path, landscape):
+    jobs = Jobs(settings_in(tmp_path, workers=0))
+    job = jobs.submit([FileStorage(io.BytesIO(landscape), "a.png")], JobQuery())
+    watched = jobs.watch(job.id)
+    next(watched)
+    jobs.delete_all()
+    [(last, verdicts)] = watched
+    assert (last.id, last.state, last.reason, verdicts) == (job.id, "cancelled", "cancelled", {})
+    assert list(jobs.watch(job.id)) == []
+    jobs.close()
+
+
+@pytest.mark.parametrize("job_id", ["%00", "a%00b", "no-job", "A" * 32, "0" * 33])
+def test_what_is_no_id_is_not_found_in_any_store(detector, tmp_path, postgresql_url, job_id):
+    settings = settings_in(tmp_path, workers=0, store_url=postgresql_url)
+    app = create_app(settings, detector)
+    for path in ("", "/events", "/files/0-thumbnail.jpg"):
+        answer = app.test_client().get(f"/api/jobs/{job_id}{path}")
+        assert (answer.status_code, answer.json["code"]) == (404, "not_found")
+    app.extensions["unmask"].jobs.close()
+
+
+def test_a_range_beyond_a_picture_is_told_its_length(idle, landscape, tmp_path):
+    client = idle.test_client()
+    location = submit(client, landscape)
+    picture = Folder(tmp_path).new_picture(location.rsplit("/", 1)[-1], "0-thumbnail.jpg")
+    picture.write_bytes(bytes(10))
+    answer = client.get(f"{location}/files/{picture.name}", headers={"Range": "bytes=99-"})
+    assert (answer.status_code, answer.headers["Content-Range"]) == (416, "bytes */10")
+
+
 def test_so_many_may_follow_and_no_more(detector, tmp_path, landscape):
     app = create_app(settings_in(tmp_path, workers=0, max_streams=1), detector)
     client = app.test_client()

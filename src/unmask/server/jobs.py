@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import re
 import secrets
 import signal
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -31,6 +33,8 @@ __all__ = ["Jobs", "run_workers"]
 log = logging.getLogger(__name__)
 
 POLL_S = 0.2
+DELETED = "It was deleted."
+JOB_ID = re.compile("[0-9a-f]{32}")
 
 
 def run_workers(settings: Settings | None = None) -> None:
@@ -130,7 +134,8 @@ class Jobs:
         Raises:
             RequestError: `not_found`, there is none, or its time is over.
         """
-        job = self._store.get(job_id)
+        # Other ids are none, and PostgreSQL fails at some: it has no text with a NUL.
+        job = self._store.get(job_id) if JOB_ID.fullmatch(job_id) else None
         if job is None:
             message = "There is no such job, or no longer: `expires_at` says how long one is kept."
             raise RequestError("not_found", message)
@@ -203,10 +208,21 @@ class Jobs:
     def watch(
         self, job_id: str, *, heartbeat_s: float = 10.0
     ) -> Iterator[tuple[Job, dict[str, int]] | None]:
-        """The job and its verdicts each time it has changed, to the end; None as a sign of life."""
+        """The job and its verdicts each time it has changed, to the end; None as a sign of life.
+
+        One that is deleted on the way ends as cancelled.
+        """
         last: Job | None = None
         told_at = time.monotonic()
-        while not self._ending.is_set() and (job := self._store.get(job_id)) is not None:
+        while not self._ending.is_set():
+            job = self._store.get(job_id)
+            if job is None:
+                if last is not None:
+                    yield (
+                        replace(last, state=State.CANCELLED, reason="cancelled", detail=DELETED),
+                        {},
+                    )
+                return
             if job != last:
                 yield job, self._store.verdicts([job_id]).get(job_id, {})
                 last, told_at = job, time.monotonic()
