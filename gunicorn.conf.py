@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from typing import Any
 
@@ -23,7 +24,12 @@ control_socket_disable = True
 
 
 def post_worker_init(worker: Any) -> None:
-    """On SIGTERM let go of who follows a job: gunicorn would wait for them, and then kill."""
+    """On SIGTERM let go of who follows a job, and give everybody else five seconds.
+
+    They are the worker's alone: gunicorn itself kills after 30, and what the worker was at is to be
+    handed back before that.
+    """
+    worker.cfg.set("graceful_timeout", 5)
     jobs, end = worker.wsgi.extensions["unmask"].jobs, signal.getsignal(signal.SIGTERM)
 
     def end_in_order(*given: Any) -> None:
@@ -31,3 +37,10 @@ def post_worker_init(worker: Any) -> None:
         end(*given)
 
     signal.signal(signal.SIGTERM, end_in_order)
+
+
+def worker_exit(_server: Any, worker: Any) -> None:
+    """Hand back the jobs and end, though somebody still sends: Python would wait for their thread."""
+    if worker.pid == os.getpid() and getattr(worker, "wsgi", None) is not None:
+        worker.wsgi.extensions["unmask"].jobs.close()
+        os._exit(0)

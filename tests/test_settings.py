@@ -43,6 +43,14 @@ def test_defaults() -> None:
             ("https://a.example", "https://b.example"),
         ),
         ("CORS_ORIGINS", "", "cors_origins", ()),
+        ("CORS_ORIGINS", "HTTP://Page.example:8080", "cors_origins", ("http://page.example:8080",)),
+        ("CORS_ORIGINS", "*", "cors_origins", ("*",)),
+        (
+            "UNMASK_TRUSTED_HOSTS",
+            "Unmask.example:8443,[::1]:5000,0::1,10.0.0.7",
+            "trusted_hosts",
+            ("unmask.example", "::1", "::1", "10.0.0.7"),
+        ),
         ("UNMASK_MODEL", "", "model", None),
         ("UNMASK_DATA_DIR", "", "data_dir", None),
         ("UNMASK_PRECISION", "int8", "precision", "int8"),
@@ -81,6 +89,13 @@ def test_an_argument_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch
         ("UNMASK_LOG_FILE_NAMES", "maybe"),
         ("UNMASK_RESULT_TTL_S", "inf"),
         ("UNMASK_MAX_VIDEO_S", "1e12"),
+        ("CORS_ORIGINS", "https://*.example.com"),
+        ("CORS_ORIGINS", "https://page.example/"),
+        ("CORS_ORIGINS", "page.example"),
+        ("CORS_ORIGINS", "https://page.example|https://b.example"),
+        ("UNMASK_TRUSTED_HOSTS", "https://unmask.example"),
+        ("UNMASK_TRUSTED_HOSTS", "["),
+        ("UNMASK_TRUSTED_HOSTS", "*"),
     ],
 )
 def test_a_wrong_value_is_an_error_that_names_the_variable(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from unmask.errors import UndecodableError
+from unmask.report import to_dict
 from unmask.temporal import frame_scores
 from unmask.timeline import Timeline
 from unmask.types import (
@@ -178,6 +179,10 @@ def test_what_was_taken_for_a_pattern_is_nothing_that_was_analysed(video: Video)
     assert report.coverage.with_face == report.coverage.rejected["doubtful_face"] == 30
     assert (report.coverage.scored, report.coverage.analysed_share) == (0, 0)
     assert list(frame_scores(report)) == []
+    answer = to_dict(report)
+    for part in (answer, *answer["tracks"], *(frame["faces"][0] for frame in answer["frames"])):
+        assert (part["verdict"], part["reason"]) == ("not_analysed", "doubtful_face")
+        assert (part["p_fake"], part["label"], part["confidence"]) == (None, None, None)
 
 
 def test_a_pattern_beside_a_person_neither_adds_to_the_coverage_nor_speaks_for_a_frame(
@@ -193,6 +198,9 @@ def test_a_pattern_beside_a_person_neither_adds_to_the_coverage_nor_speaks_for_a
     scored = [frame.index for frame in report.frames if frame.index % 3 == 2]
     assert scored
     assert list(frame_scores(report)) == [(index, 0.02) for index in scored]
+    verdicts = [[face.verdict for face in frame.faces] for frame in report.frames]
+    assert [Verdict.NOT_ANALYSED, Verdict.LIKELY_REAL] in verdicts
+    assert all(found[0] is Verdict.NOT_ANALYSED for found in verdicts)
     assert report.coverage is not None
     assert report.coverage.scored == len(scored)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 from difflib import get_close_matches
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AliasChoices, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from unmask.errors import ConfigurationError
@@ -27,12 +28,34 @@ def _none_if_empty(value: object) -> object:
     return None if value == "" else value
 
 
+def _origin(value: str) -> str:
+    # Nothing that flask-cors would take for a pattern: it looks for those anywhere in an origin.
+    origin = value.lower()
+    if origin != "*" and not re.fullmatch(r"https?://[a-z0-9_.-]+(:\d+)?", origin, re.ASCII):
+        raise ValueError("expected https://page.example or http://host:port, without a path, or *")
+    return origin
+
+
+def _host(value: str) -> str:
+    """As a request names it: a port and the brackets of IPv6 are no part of it."""
+    try:
+        return str(ip_address(value))
+    except ValueError:
+        found = re.fullmatch(r"(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(:\d+)?", value.lower(), re.ASCII)
+    if found is None:
+        raise ValueError("expected a name such as unmask.example, or an address, and no URL")
+    return found[1].strip("[]")
+
+
 OptionalPath = Annotated[Path | None, BeforeValidator(_none_if_empty)]
 """Set to nothing it is not set: `Path("")` would be the folder the server was started in."""
 
 
 Seconds = Annotated[float, Field(le=1e9, allow_inf_nan=False)]
 """Up to some thirty years: no calendar and no timer knows what to do with for ever."""
+
+Origin = Annotated[str, AfterValidator(_origin)]
+Host = Annotated[str, AfterValidator(_host)]
 
 NOT_SETTINGS = re.compile(
     r"UNMASK_(SKIP_WEB|(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_\w+)?))", re.IGNORECASE
@@ -112,12 +135,12 @@ class Settings(BaseSettings):
     )
     max_jobs: int = Field(64, gt=0, description="jobs that may wait or run; more get 503")
     max_streams: int = Field(16, gt=0, description="clients that may follow jobs as event streams")
-    cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+    cors_origins: Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_split)] = Field(
         (),
         validation_alias=AliasChoices("UNMASK_CORS_ORIGINS", "CORS_ORIGINS"),
         description="comma-separated origins allowed to call the API; none by default",
     )
-    trusted_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+    trusted_hosts: Annotated[tuple[Host, ...], NoDecode, BeforeValidator(_split)] = Field(
         (),
         description="comma-separated names by which the server may be called; any by default, but "
         "where it listens on this machine's own address alone, that",

@@ -191,8 +191,10 @@ class Timeline:
         frames = []
         for position, (index, moment) in enumerate(moments):
             numbers = tuple(number_of[position, face] for face in range(len(moment.faces)))
-            reason = moment.reason or _unscored(moment.faces, [tracks[n] for n in numbers])
-            frames.append(FrameReport(index, moment.time_s, moment.faces, numbers, reason))
+            own = [tracks[n] for n in numbers]
+            reason = moment.reason or _unscored(moment.faces, own)
+            faces = tuple(map(_believed, moment.faces, own))
+            frames.append(FrameReport(index, moment.time_s, faces, numbers, reason))
         decider = headline(tracks)
         info = self._video.info
         return VideoReport(
@@ -313,6 +315,13 @@ def _reason(
         return tracks[0].reason
     seen = [frame.reason for frame in frames if frame.reason not in UNSEEN]
     return seen[0] if seen else frames[0].reason
+
+
+def _believed(face: FaceReport, track: TrackReport) -> FaceReport:
+    """The same face, without its score where its track was taken for a pattern."""
+    if track.reason is not Reason.DOUBTFUL_FACE or face.prediction is None:
+        return face
+    return FaceReport(face.face, Verdict.NOT_ANALYSED, track.reason, None, face.quality)
 
 
 def _unscored(faces: Sequence[FaceReport], tracks: Sequence[TrackReport]) -> Reason | None:

@@ -360,7 +360,7 @@ class FrameReport:
     """What is known of one sampled frame.
 
     `tracks` has the number of the track of each face. `reason` says why no face of the frame was
-    scored, and is None where one was; the score of a `doubtful_face` counts for nobody.
+    scored, and is None where one was; a `doubtful_face` has no score.
     """
 
     index: int

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import io
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -10,9 +12,11 @@ from types import SimpleNamespace
 
 import pytest
 from flask import Flask
+from werkzeug.datastructures import FileStorage
 
 from unmask.errors import ConfigurationError, ModelError
 from unmask.server import create_app, serve
+from unmask.server.schemas import JobQuery
 from unmask.settings import Settings
 
 SOURCES = Path(__file__).parents[2] / "src"
@@ -132,6 +136,26 @@ def test_a_server_of_this_machine_answers_to_no_other_name(detector, monkeypatch
         assert "UNMASK_TRUSTED_HOSTS" in answer.json["detail"]
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_server_told_to_end_first_lets_go_of_who_follows(detector, monkeypatch, number, tmp_path):
+    apps, handlers = [], {}
+    monkeypatch.setattr(
+        "unmask.server.app.waitress.create_server",
+        lambda app, **_: apps.append(app) or SimpleNamespace(run=lambda: None),
+    )
+    monkeypatch.setattr("unmask.server.app.signal.signal", handlers.__setitem__)
+    monkeypatch.setattr("unmask.detector.Detector.from_settings", lambda _: detector)
+    serve("127.0.0.1", 5000, Settings(workers=0, data_dir=tmp_path))
+    jobs = apps[0].extensions["unmask"].jobs
+    job = jobs.submit([FileStorage(io.BytesIO(b"no picture"), "a.jpg")], JobQuery())
+    watched = jobs.watch(job.id, heartbeat_s=0)
+    next(watched)
+    with pytest.raises(SystemExit):
+        handlers[number](number, None)
+    assert next(watched, "over") == "over"
+    jobs.close()
+
+
 def test_names_are_those_that_are_set_or_any(client, detector):
     assert client.get("/health", headers={"Host": "any.example"}).status_code == 200
     names = ("Unmask.example:8443", "::1")
@@ -157,6 +181,12 @@ def test_names_are_those_that_are_set_or_any(client, detector):
         ("cross-site", "https://page.example", ("*",), False),
         ("same-origin", "https://page.example", (), False),
         (None, None, (), False),
+        (None, "https://other.example", (), True),
+        (None, "null", (), True),
+        (None, "http://localhost.other.example", (), True),
+        (None, "http://localhost", (), False),
+        (None, "https://localhost", (), False),
+        (None, "https://page.example", ("https://page.example",), False),
     ],
 )
 def test_a_page_of_another_site_sends_nothing(detector, site, origin, allowed, is_refused):

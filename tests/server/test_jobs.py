@@ -26,6 +26,7 @@ from unmask.errors import ConfigurationError
 from unmask.server import create_app
 from unmask.server.folder import Folder
 from unmask.server.jobs import Jobs
+from unmask.server.problems import RequestError
 from unmask.server.queues import open_queue
 from unmask.server.schemas import JobAnswer, JobQuery, JobsAnswer
 from unmask.server.store import State, Store
@@ -253,9 +254,11 @@ def test_a_worker_that_dies_fails_its_job_and_is_replaced(
 
 
 @pytest.mark.parametrize("command", ["unmask serve --port {}", "gunicorn --bind 127.0.0.1:{}"])
+@pytest.mark.parametrize("tell", [os.kill, os.killpg], ids=["alone", "with its workers"])
 def test_a_server_told_to_end_hands_its_job_back_and_leaves_nobody(
-    command, tmp_path, landscape, wait_for, wait_for_reader
+    command, tell, tmp_path, landscape, wait_for, wait_for_reader
 ):
+    """Alone, as a container does it, or with every process it started, as systemd does."""
     _, pipe = put_job_that_hangs(tmp_path, landscape)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -269,6 +272,7 @@ def test_a_server_told_to_end_hands_its_job_back_and_leaves_nobody(
             ),
             cwd=SOURCES.parent,
             stderr=file,
+            start_new_session=True,
         )
     try:
         wait_for_reader(pipe)
@@ -276,14 +280,18 @@ def test_a_server_told_to_end_hands_its_job_back_and_leaves_nobody(
             limits = Path(f"/proc/{server.pid}/limits").read_text()
             assert f"Max data size {3 * 1024**3} " in " ".join(limits.split())
         wait_for(lambda: send_half_a_job(address))
+        # Somebody sends on and on.
+        sender = socket.create_connection(address)
+        sender.sendall(HALF_A_JOB)
         # Somebody follows the job: the server must not wait for them.
         url = f"http://127.0.0.1:{address[1]}/api/jobs/{pipe.parent.name}/events"
         follower = urllib.request.urlopen(url, timeout=60)
         assert follower.readline()
-        server.send_signal(signal.SIGTERM)
+        tell(server.pid, signal.SIGTERM)
         told_at = time.monotonic()
         assert server.wait(600) == 0
-        assert time.monotonic() - told_at < 25  # gunicorn kills after 30 seconds
+        # Five seconds for who is being answered; gunicorn would wait, and kill, after 30.
+        assert time.monotonic() - told_at < 20
     finally:
         server.kill()
         server.wait()
@@ -308,17 +316,20 @@ def test_a_server_told_to_end_hands_its_job_back_and_leaves_nobody(
 
 def send_half_a_job(address: tuple[str, int]) -> bool:
     """Whether a server is there, to which an upload was sent that stopped in the middle."""
-    head = (
-        b"POST /api/jobs HTTP/1.1\r\nHost: test\r\nContent-Length: 2000000\r\n"
-        b"Content-Type: multipart/form-data; boundary=x\r\n\r\n"
-        b'--x\r\nContent-Disposition: form-data; name="files[]"; filename="a.jpg"\r\n\r\n'
-    )
     try:
         with socket.create_connection(address) as client:
-            client.sendall(head + bytes(1_000_000))
+            client.sendall(HALF_A_JOB)
     except ConnectionRefusedError:
         return False
     return True
+
+
+HALF_A_JOB = (
+    b"POST /api/jobs HTTP/1.1\r\nHost: test\r\nContent-Length: 2000000\r\n"
+    b"Content-Type: multipart/form-data; boundary=x\r\n\r\n"
+    b'--x\r\nContent-Disposition: form-data; name="files[]"; filename="a.jpg"\r\n\r\n'
+    + bytes(1_000_000)
+)
 
 
 HANGS = """
@@ -496,6 +507,24 @@ def test_too_many_jobs_and_files_are_refused_and_leave_nothing(detector, tmp_pat
     app.extensions["unmask"].jobs.close()
 
 
+def test_a_job_has_its_place_while_it_is_still_received(tmp_path, landscape):
+    refused = []
+
+    class Slow(io.BytesIO):
+        def read(self, *size):
+            with pytest.raises(RequestError, match="places are taken") as caught:
+                jobs.submit([FileStorage(io.BytesIO(landscape), "b.png")], JobQuery())
+            refused.append(caught.value.code)
+            return super().read(*size)
+
+    jobs = Jobs(settings_in(tmp_path, workers=0, max_jobs=1))
+    job = jobs.submit([FileStorage(Slow(landscape), "a.png")], JobQuery())
+    assert set(refused) == {"busy"}
+    jobs.delete(job.id)
+    jobs.submit([FileStorage(io.BytesIO(landscape), "c.png")], JobQuery())
+    jobs.close()
+
+
 def test_without_a_list_a_job_is_known_to_its_owner_only(detector, tmp_path, landscape):
     app = create_app(settings_in(tmp_path, workers=0, store_url=""), detector)
     client = app.test_client()
@@ -538,6 +567,23 @@ def test_upkeep_leaves_a_job_that_comes_meanwhile_its_uploads(tmp_path, landscap
     jobs.close()
 
 
+def test_upkeep_leaves_a_job_that_comes_meanwhile_its_pictures(tmp_path, monkeypatch):
+    folder, job_id = Folder(tmp_path), "a" * 32
+    store = folder.store(Settings())
+    active = store.active
+
+    def meanwhile(*states):
+        found = active(*states)
+        store.add(job_id, "image", ["a.png"], {})
+        folder.new_picture(job_id, "0-thumbnail.jpg").write_bytes(b"")
+        return found
+
+    monkeypatch.setattr(store, "active", meanwhile)
+    folder.sweep(store, picture_ttl_s=60)
+    assert folder.picture(job_id, "0-thumbnail.jpg") is not None
+    store.close()
+
+
 def test_a_short_time_to_keep_results_holds_without_a_list_too(tmp_path):
     for ttl_s, kept_s in ((60, 60), (86400, 600)):
         settings = Settings(data_dir=tmp_path, store_url="", result_ttl_s=ttl_s)
@@ -565,6 +611,37 @@ def test_who_follows_gets_signs_of_life(tmp_path, landscape):
     jobs.delete(job.id)
     assert [change[0].state for change in watched if change] == [State.CANCELLED]
     jobs.close()
+
+
+def test_who_follows_a_job_that_is_deleted_is_told_of_its_end(tmp_path, landscape):
+    jobs = Jobs(settings_in(tmp_path, workers=0))
+    job = jobs.submit([FileStorage(io.BytesIO(landscape), "a.png")], JobQuery())
+    watched = jobs.watch(job.id)
+    next(watched)
+    jobs.delete_all()
+    [(last, verdicts)] = watched
+    assert (last.id, last.state, last.reason, verdicts) == (job.id, "cancelled", "cancelled", {})
+    assert list(jobs.watch(job.id)) == []
+    jobs.close()
+
+
+@pytest.mark.parametrize("job_id", ["%00", "a%00b", "no-job", "A" * 32, "0" * 33])
+def test_what_is_no_id_is_not_found_in_any_store(detector, tmp_path, postgresql_url, job_id):
+    settings = settings_in(tmp_path, workers=0, store_url=postgresql_url)
+    app = create_app(settings, detector)
+    for path in ("", "/events", "/files/0-thumbnail.jpg"):
+        answer = app.test_client().get(f"/api/jobs/{job_id}{path}")
+        assert (answer.status_code, answer.json["code"]) == (404, "not_found")
+    app.extensions["unmask"].jobs.close()
+
+
+def test_a_range_beyond_a_picture_is_told_its_length(idle, landscape, tmp_path):
+    client = idle.test_client()
+    location = submit(client, landscape)
+    picture = Folder(tmp_path).new_picture(location.rsplit("/", 1)[-1], "0-thumbnail.jpg")
+    picture.write_bytes(bytes(10))
+    answer = client.get(f"{location}/files/{picture.name}", headers={"Range": "bytes=99-"})
+    assert (answer.status_code, answer.headers["Content-Range"]) == (416, "bytes */10")
 
 
 def test_so_many_may_follow_and_no_more(detector, tmp_path, landscape):
@@ -601,7 +678,9 @@ def test_nothing_is_swept_but_the_folders_of_jobs(tmp_path):
     for path in (*others, tmp_path / "pictures" / ("a" * 32)):
         path.mkdir()
         os.utime(path, (0, 0))
-    folder.sweep(active=(), kept=(), picture_ttl_s=0)
+    store = folder.store(Settings())
+    folder.sweep(store, picture_ttl_s=0)
+    store.close()
     assert list((tmp_path / "pictures").iterdir()) == [others[0]]
     assert list((tmp_path / "uploads").iterdir()) == [others[1]]
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import chain
 
+import psycopg
 import pytest
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -134,6 +136,22 @@ def test_a_report_is_written_once_and_only_by_who_holds_the_job(store):
     assert not store.put_report("nobody", "worker", 0, REPORT)
 
 
+def test_no_report_is_kept_while_its_job_is_cancelled(url, store):
+    """The insert waits for a change of the job that is under way, and finds it cancelled."""
+    if url.startswith("sqlite"):
+        pytest.skip("has one writer")
+    queued(store)
+    store.claim("worker", 600)
+    with psycopg.connect(url) as other, ThreadPoolExecutor(1) as pool:
+        other.execute("UPDATE jobs SET state = 'cancelled', worker = NULL WHERE id = 'one'")
+        kept = pool.submit(store.put_report, "one", "worker", 0, REPORT)
+        with pytest.raises(TimeoutError):
+            kept.result(timeout=1)
+        other.commit()
+        assert not kept.result(timeout=60)
+    assert store.reports("one") == {}
+
+
 def test_who_lost_a_job_can_neither_renew_nor_end_it(store):
     queued(store)
     store.claim("first", 10)
@@ -211,6 +229,15 @@ def test_the_newest_come_first_page_by_page(store):
     assert [job.id for job in store.newest(3, before=page[-1].created_at)] == ["1", "0"]
     assert store.active() == ["0", "1", "2", "3", "4"]
     assert store.active(State.RUNNING) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_a_file_is_nobody_elses_to_read(tmp_path):
+    store = Store(f"sqlite:///{tmp_path / 'store.sqlite'}", ttl_s=60)
+    queued(store)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    store.close()
+    assert modes == {f"store.sqlite{end}": 0o600 for end in ("", "-shm", "-wal")}
 
 
 @pytest.mark.parametrize(

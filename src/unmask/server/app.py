@@ -105,6 +105,7 @@ def serve(
     except (OSError, ValueError) as error:
         reason = str(getattr(error, "strerror", None) or error).rstrip(".")
         raise ConfigurationError(f"Cannot listen on {host}, port {port}: {reason}.") from error
+    _let_go_first(app)
     if listening is not None:
         listening()
     server.run()
@@ -137,19 +138,22 @@ def _documented_app() -> OpenAPI:
     return app
 
 
+def _let_go_first(app: Flask) -> None:
+    """When told to end, let go of who follows a job: waitress would wait five seconds for them."""
+
+    def end(*_: object) -> None:
+        app.extensions["unmask"].jobs.end_streams()
+        sys.exit()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+
+
 def _is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _host_name(name: str) -> str | None:
-    """What it is called in a request: a port and the brackets of IPv6 are no part of it."""
-    try:
-        return str(ipaddress.ip_address(name))
-    except ValueError:
-        return urlsplit(f"//{name}").hostname
 
 
 def _refuse_strangers(app: Flask, settings: Settings) -> None:
@@ -158,20 +162,22 @@ def _refuse_strangers(app: Flask, settings: Settings) -> None:
     Such a page may have its own name lead to this machine (DNS rebinding), and then read whatever
     we answer; or send us a form, whose answer it cannot read but which is work done and kept.
     """
-    names = {_host_name(name) for name in settings.trusted_hosts}
 
     @app.before_request
     def refuse() -> None:
         host = urlsplit(f"//{request.host}").hostname
+        names = settings.trusted_hosts
         if names and host not in names and request.endpoint not in PROBES:
             message = f"This server is not called {host}; UNMASK_TRUSTED_HOSTS can name it so."
             raise problems.RequestError("invalid_request", message)
-        is_foreign = request.headers.get("Sec-Fetch-Site") == "cross-site"
-        if is_foreign and request.method in ("POST", "DELETE"):
-            origin = request.headers.get("Origin")
-            if not {origin, "*"} & set(settings.cors_origins):
-                message = f"A page of {origin} sent this; UNMASK_CORS_ORIGINS can allow it to."
-                raise problems.RequestError("invalid_request", message)
+        site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+        # To plain HTTP, but on their own machine, browsers tell the origin of a page alone.
+        own = (None, f"http://{request.host}", f"https://{request.host}")
+        is_foreign = site == "cross-site" or (site is None and origin not in own)
+        is_allowed = bool({origin, "*"} & set(settings.cors_origins))
+        if is_foreign and not is_allowed and request.method in ("POST", "DELETE"):
+            message = f"A page of {origin} sent this; UNMASK_CORS_ORIGINS can allow it to."
+            raise problems.RequestError("invalid_request", message)
 
 
 def _body_limits(settings: Settings) -> dict[str, int]:

@@ -11,7 +11,7 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -93,18 +93,22 @@ class Folder:
         self.drop_uploads(job_id)
         shutil.rmtree(self._pictures / job_id, ignore_errors=True)
 
-    def sweep(
-        self, *, active: Collection[str], kept: Collection[str], picture_ttl_s: float
-    ) -> None:
-        """Delete the uploads of jobs that are not `active`, and the pictures of those not `kept`.
+    def sweep(self, store: Store, *, picture_ttl_s: float) -> None:
+        """Delete the uploads of jobs that do not go on, and the pictures of those not kept.
 
         Pictures of others go after `picture_ttl_s`.
         """
         now = time.time()
-        for folder, age_s in _aged(self._uploads, now):
+        # In this order: a job that comes in between has no folder here, or is among the active and
+        # keeps what was uploaded.
+        uploads, pictures = list(_aged(self._uploads, now)), list(_aged(self._pictures, now))
+        kept = store.ids()
+        active = set(store.active())
+        for folder, age_s in uploads:
             if folder.name not in active and (folder.name in kept or age_s > FORGOTTEN_S):
                 shutil.rmtree(folder, ignore_errors=True)
-        for folder, age_s in _aged(self._pictures, now):
+        kept |= active
+        for folder, age_s in pictures:
             if folder.name not in kept or (folder.name not in active and age_s > picture_ttl_s):
                 shutil.rmtree(folder, ignore_errors=True)
 

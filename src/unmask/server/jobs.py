@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import re
 import secrets
 import signal
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -30,6 +33,8 @@ __all__ = ["Jobs", "run_workers"]
 log = logging.getLogger(__name__)
 
 POLL_S = 0.2
+DELETED = "It was deleted."
+JOB_ID = re.compile("[0-9a-f]{32}")
 
 
 def run_workers(settings: Settings | None = None) -> None:
@@ -72,6 +77,7 @@ class Jobs:
         self._pool = Pool(settings, self._store, self._folder, self._queue, n=n, is_embedded=True)
         self._streams = threading.BoundedSemaphore(settings.max_streams)
         self._ending = threading.Event()
+        self._lock, self._n_coming = threading.Lock(), 0
         self._pool.tidy()
         self._pool.start()
 
@@ -92,18 +98,17 @@ class Jobs:
             RequestError: `too_many_files`; `busy`, too many jobs wait already.
         """
         check_count(len(files), self._settings.max_batch_files)
-        if len(self._store.active()) >= self._settings.max_jobs:
-            raise busy()
         job_id = secrets.token_hex(16)
-        try:
-            kind = _kind(files)
-            for position, file in enumerate(files):
-                self._folder.save_upload(job_id, position, cast(BinaryIO, file.stream))
-            names = [file.filename or "" for file in files]
-            self._store.add(job_id, kind, names, options.model_dump())
-        except BaseException:
-            self._folder.drop(job_id)
-            raise
+        with self._place():
+            try:
+                kind = _kind(files)
+                for position, file in enumerate(files):
+                    self._folder.save_upload(job_id, position, cast(BinaryIO, file.stream))
+                names = [file.filename or "" for file in files]
+                self._store.add(job_id, kind, names, options.model_dump())
+            except BaseException:
+                self._folder.drop(job_id)
+                raise
         self._queue.put(job_id)
         self._pool.wake()
         return self.get(job_id)
@@ -129,7 +134,8 @@ class Jobs:
         Raises:
             RequestError: `not_found`, there is none, or its time is over.
         """
-        job = self._store.get(job_id)
+        # Other ids are none, and PostgreSQL fails at some: it has no text with a NUL.
+        job = self._store.get(job_id) if JOB_ID.fullmatch(job_id) else None
         if job is None:
             message = "There is no such job, or no longer: `expires_at` says how long one is kept."
             raise RequestError("not_found", message)
@@ -202,10 +208,21 @@ class Jobs:
     def watch(
         self, job_id: str, *, heartbeat_s: float = 10.0
     ) -> Iterator[tuple[Job, dict[str, int]] | None]:
-        """The job and its verdicts each time it has changed, to the end; None as a sign of life."""
+        """The job and its verdicts each time it has changed, to the end; None as a sign of life.
+
+        One that is deleted on the way ends as cancelled.
+        """
         last: Job | None = None
         told_at = time.monotonic()
-        while not self._ending.is_set() and (job := self._store.get(job_id)) is not None:
+        while not self._ending.is_set():
+            job = self._store.get(job_id)
+            if job is None:
+                if last is not None:
+                    yield (
+                        replace(last, state=State.CANCELLED, reason="cancelled", detail=DELETED),
+                        {},
+                    )
+                return
             if job != last:
                 yield job, self._store.verdicts([job_id]).get(job_id, {})
                 last, told_at = job, time.monotonic()
@@ -215,6 +232,23 @@ class Jobs:
             if job.state.is_final:
                 return
             self._ending.wait(POLL_S)
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        """Hold a place for a job that is not in the store yet: many may come at once.
+
+        Raises:
+            RequestError: `busy`, every place is taken.
+        """
+        with self._lock:
+            if len(self._store.active()) + self._n_coming >= self._settings.max_jobs:
+                raise busy()
+            self._n_coming += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._n_coming -= 1
 
     def _cancel(self, job_id: str) -> bool:
         """Take a job from whoever has it; its worker finds out within half a second."""

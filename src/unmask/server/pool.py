@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import signal
 import socket
 import threading
 import time
@@ -62,7 +63,8 @@ class Pool:
     """At most `n` workers on the jobs of a store, and the upkeep of that store.
 
     With `is_embedded` workers start when a job waits and end after a while without one, and the
-    job of one that dies is failed. Else they are always there, and such a job goes to another.
+    job of one that dies is failed. Else they are always there, and such a job goes to another, as
+    does always that of one that was told to end.
     """
 
     def __init__(
@@ -113,12 +115,7 @@ class Pool:
             for job_id in self._store.active(State.QUEUED):
                 self._queue.put(job_id)
         self._store.delete_expired()
-        # In this order: a job that comes in between is active, and keeps what was uploaded.
-        kept = self._store.ids()
-        active = self._store.active()
-        self._folder.sweep(
-            active=active, kept={*kept, *active}, picture_ttl_s=self._settings.picture_ttl_s
-        )
+        self._folder.sweep(self._store, picture_ttl_s=self._settings.picture_ttl_s)
 
     def _supervise(self) -> None:
         while not self._over.is_set():
@@ -152,7 +149,10 @@ class Pool:
         if status == 0:
             return
         log.warning("worker %s ended with status %s", slot.name, status)
-        if self._is_embedded:
+        if status == -signal.SIGTERM:
+            # It was told to, mostly with the whole service; no job of its is to blame.
+            self._store.release_all_of(slot.name)
+        elif self._is_embedded:
             how = f"signal {-status}" if status and status < 0 else f"status {status}"
             self._store.fail_all_of(slot.name, f"The worker ended in the middle ({how}).")
             self.tidy()

@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
@@ -35,7 +37,6 @@ from sqlalchemy import (
     create_engine,
     delete,
     event,
-    exists,
     func,
     insert,
     literal,
@@ -246,8 +247,10 @@ class Store:
             "verdict": literal(report["verdict"]),
             "report": literal(dict(report), JSON),
         }
-        # One statement, so that nothing is added to a job once it is cancelled.
-        if_held = select(*row.values()).where(exists().where(*_held(job_id, worker)))
+        # One statement, so that nothing is added to a job once it is cancelled. PostgreSQL must be
+        # told not to let it be cancelled meanwhile; SQLite has one writer anyway.
+        if_held = select(*row.values()).select_from(jobs).where(*_held(job_id, worker))
+        if_held = if_held.with_for_update(read=True)
         statement = insert(reports).from_select(list(row), if_held).returning(reports.c.position)
         try:
             with self._engine.begin() as connection:
@@ -401,9 +404,13 @@ def _engine(url: str | URL) -> Engine:
         parsed = parsed.set(drivername="postgresql+psycopg")
     # Errors go to the log, where what is in a row has no place: names of files, reports.
     if parsed.get_backend_name() == "sqlite":
-        if parsed.database in (None, "", ":memory:"):
+        if not parsed.database or parsed.database == ":memory:":
             message = "expected sqlite:///file; in memory each thread would have a store of its own"
             raise ConfigurationError(f"UNMASK_STORE_URL: {message}")
+        # Names and verdicts are nobody else's to read; SQLite would follow the umask. Its -wal and
+        # -shm follow the file. Where it cannot be made, SQLite says why.
+        with suppress(OSError):
+            Path(parsed.database).touch(mode=0o600)
         timeout = {"timeout": BUSY_TIMEOUT_S}
         engine = create_engine(parsed, hide_parameters=True, connect_args=timeout)
         event.listen(engine, "connect", _set_up_sqlite)
