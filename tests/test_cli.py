@@ -12,12 +12,14 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import PIL.Image
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from unmask import cli
@@ -362,6 +364,29 @@ def test_wrong_usage_is_status_2_and_says_what_was_expected(
     assert "Traceback" not in result.err
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("detect", ""),
+        ("detect", ASTRONAUT, ""),
+        ("detect", ASTRONAUT, "--heatmap-dir="),
+        ("evaluate", "m.csv", "--split", ""),
+        ("evaluate", "m.csv", "--source", ""),
+        ("prepare", "", "target"),
+    ],
+)
+def test_what_is_empty_is_not_the_current_folder_nor_no_choice_at_all(
+    arguments: tuple[object, ...], run: Run, landscape: bytes, monkeypatch: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "photo.png").write_bytes(landscape)
+    (tmp_path / "m.csv").write_text("path,label\nphoto.png,real\n")
+    monkeypatch.chdir(tmp_path)
+    result = run(*arguments)
+    assert (result.status, result.out) == (2, "")
+    assert "expected a value, got nothing" in result.err
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_videos_are_measured_as_they_are_judged(
     run: Run, detector: Detector, clip: Callable[..., bytes], tmp_path: Path
 ) -> None:
@@ -535,6 +560,21 @@ def test_a_name_cannot_write_a_line_or_steer_the_terminal(run: Run, tmp_path: Pa
     assert unread.count(named.name) == 2  # once in what is wrong with it
 
 
+@pytest.mark.parametrize("name", [":smile:.jpg", "m:100:.jpg", "a[bold].jpg"])
+def test_a_name_is_printed_as_it_is(name: str, run: Run, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"no picture")
+    assert name in run("detect", tmp_path / name).out
+    assert name in run("evaluate", tmp_path / name).err
+
+
+def test_a_name_in_an_error_cannot_write_a_verdict(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "a\x1b[2K\nlikely_real     1.0%  b.jpg"
+    folder.mkdir()
+    result = run("detect", folder)
+    assert (result.status, len(result.err.splitlines())) == (2, 1)
+    assert r"a\x1b[2K\nlikely_real" in result.err
+
+
 def test_a_video_leaves_no_blank_lines_in_a_log(
     run: Run, clip: Callable[..., bytes], tmp_path: Path
 ) -> None:
@@ -584,6 +624,26 @@ def test_info_prints_the_card(run: Run, detector: Detector) -> None:
         *detector.card.quality_rules,
     ):
         assert value in result.out
+
+
+def test_info_loses_nothing_of_the_card(
+    run: Run, detector: Detector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = ["see [/docs] for more", "[a link]", "at :100:", "long " * 60 + "line"]
+    card = replace(detector.card, documentation={"notes": told})
+    monkeypatch.setattr(Detector, "card", card)
+    piped = run("info").out
+    assert all(f"- {note}\n" in piped for note in told)
+    assert not any(line.endswith(" ") for line in piped.splitlines())
+    screen = io.StringIO()
+    terminal = Console(file=screen, force_terminal=True, emoji=False, width=60, color_system=None)
+    monkeypatch.setattr("unmask.cli.card.out", terminal)
+    run("info")
+    assert all(note in screen.getvalue() for note in told[:3])
+    folded = "".join(
+        line[-60:].strip().removeprefix("sha256") for line in screen.getvalue().splitlines()
+    )
+    assert detector.identity.sha256 in "".join(folded.split())
 
 
 def test_info_as_json_is_the_whole_card_without_its_pictures(
@@ -639,7 +699,7 @@ def test_a_setting_that_does_not_fit_is_status_2_and_named() -> None:
 
 
 INTERRUPTED = """
-import signal, sys
+import signal, sys, weakref
 from unmask.__main__ import main
 
 class Interrupter:
@@ -647,11 +707,16 @@ class Interrupter:
         if name != module:
             return
         try:
+            if is_turned == "lost":  # Python raises nothing out of such a callback
+                thing = Interrupter()
+                watched = weakref.ref(thing, lambda _: signal.raise_signal(signal.SIGINT))
+                del thing
+                return
             signal.raise_signal(signal.SIGINT)
         except KeyboardInterrupt as error:
             raise ImportError("initialization failed") if is_turned else error
 
-module, is_turned, is_ignored = sys.argv.pop(1), bool(sys.argv.pop(1)), bool(sys.argv.pop(1))
+module, is_turned, is_ignored = sys.argv.pop(1), sys.argv.pop(1), bool(sys.argv.pop(1))
 if is_ignored:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 sys.meta_path.insert(0, Interrupter())
@@ -661,7 +726,13 @@ main()
 
 @pytest.mark.parametrize(
     ("module", "is_turned"),
-    [("typer", ""), ("numpy", ""), ("onnxruntime", ""), ("onnxruntime", "into an ImportError")],
+    [
+        ("typer", ""),
+        ("numpy", ""),
+        ("onnxruntime", ""),
+        ("onnxruntime", "into an ImportError"),
+        ("numpy", "lost"),
+    ],
 )
 def test_ctrl_c_while_the_program_loads_is_status_130_and_quiet(
     module: str, is_turned: str

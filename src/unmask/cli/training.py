@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from unmask.cli.terminal import out, progress_bar
+from unmask.cli.terminal import out, printable, progress_bar
 from unmask.errors import ConfigurationError, MissingExtraError
 from unmask.files import is_folder
 
@@ -51,17 +51,15 @@ def prepare(
             workers=workers or os.cpu_count() or 1,
             progress=lambda count, total: bar.update(task, completed=count, total=total),
         )
-    out.print(f"{done.manifest}: {done.n_pictures} pictures", markup=False)
+    _tell(f"{done.manifest}: {done.n_pictures} pictures")
     for split, labels in done.by_split.items():
         told = ", ".join(f"{count} {label}" for label, count in labels.items())
-        out.print(f"  split {split or '(none)'}: {told}", markup=False)
+        _tell(f"  split {split or '(none)'}: {told}")
     if done.left_out:
         reasons = ", ".join(f"{count} {reason}" for reason, count in done.left_out.items())
-        out.print(f"left out: {reasons}; see {target / 'left-out.csv'}", markup=False)
+        _tell(f"left out: {reasons}; see {target / 'left-out.csv'}")
     if done.leaks:
-        out.print(
-            f"{len(done.leaks)} leaks between splits, see {target / 'leakage.csv'}", markup=False
-        )
+        _tell(f"{len(done.leaks)} leaks between splits, see {target / 'leakage.csv'}")
 
 
 def train(
@@ -96,7 +94,7 @@ def train(
             bar.update(tasks[what], completed=entry["step"])
 
         best = run_training(resolved, manifest, run, start=start, progress=show)
-    out.print(f"best weights: {best}")
+    _tell(f"best weights: {best}")
 
 
 def curves(
@@ -105,7 +103,7 @@ def curves(
     """Draw the learning curves of a run."""
     from unmask.training.log import draw_curves
 
-    out.print(f"learning curves: {draw_curves(run)}", markup=False)
+    _tell(f"learning curves: {draw_curves(run)}")
 
 
 def import_(
@@ -131,7 +129,7 @@ def import_(
         crop_margin=crop_margin,
         fake_class=fake_class,
     )
-    out.print(f"{target}: {config.imported}", markup=False)
+    _tell(f"{target}: {config.imported}")
 
 
 def export(
@@ -166,7 +164,12 @@ def export(
             precision=precision,  # type: ignore[arg-type]
             progress=lambda count, total: bar.update(task, completed=count, total=total),
         )
-    out.print(f"{target}: {card['calibration']['method']}, thresholds {card['thresholds']}")
+    _tell(f"{target}: {card['calibration']['method']}, thresholds {card['thresholds']}")
+
+
+def _tell(line: str) -> None:
+    """As it is: what is in brackets in the name of a folder is no markup."""
+    out.print(printable(line), markup=False)
 
 
 @contextmanager
