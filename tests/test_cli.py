@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import av
 import numpy as np
 import PIL.Image
 import pytest
@@ -590,15 +591,65 @@ def test_a_folder_without_pictures_is_wrong_usage(run: Run, tmp_path: Path) -> N
 
 
 def test_a_disk_that_refuses_is_one_line_and_status_1(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, clip: Callable[..., bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
+    video = tmp_path / "clip.mp4"
+    video.write_bytes(clip([np.zeros((64, 64, 3), np.uint8)] * 2))
     monkeypatch.setattr(PIL.Image.Image, "save", full)
-    result = run("detect", "--heatmap-dir", tmp_path, ASTRONAUT)
-    assert result.status == 1
-    assert result.err == "unmask: [Errno 28] No space left on device\n"
+    for arguments, name in (
+        ((ASTRONAUT, "--heatmap-dir", tmp_path), "0000-astronaut.jpg"),
+        ((video, "--contact-sheet", tmp_path / "sheet.jpg"), "sheet.jpg"),
+    ):
+        result = run("detect", *arguments)
+        assert result.status == 1
+        told = f"unmask: {tmp_path / name} could not be written (No space left on device);"
+        assert result.err.startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (OSError(28, "No space left on device"), 1),
+        (av.error.ExternalError(0, "Generic error"), 1),
+        (KeyboardInterrupt(), 130),
+    ],
+    ids=str,
+)
+def test_what_was_drawn_before_stays_where_drawing_is_cut_short(
+    error: BaseException,
+    status: int,
+    run: Run,
+    clip: Callable[..., bytes],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def cut_short(_: Path, __: object, target: Path, **___: object) -> None:
+        target.write_bytes(b"half of it")
+        raise error
+
+    video, shown = tmp_path / "clip.mp4", tmp_path / "shown.mp4"
+    video.write_bytes(clip([np.zeros((64, 64, 3), np.uint8)] * 2))
+    shown.write_bytes(b"of last time")
+    monkeypatch.setattr("unmask.render.render", cut_short)
+    result = run("detect", video, "--render", shown)
+    assert result.status == status
+    assert "Traceback" not in result.err
+    assert shown.read_bytes() == b"of last time"
+    assert {path.name for path in tmp_path.iterdir()} == {"clip.mp4", "shown.mp4"}
+
+
+@pytest.mark.skipif(not Path(os.devnull).is_char_device(), reason="no such file on Windows")
+def test_a_file_never_takes_the_place_of_a_device(
+    run: Run, clip: Callable[..., bytes], tmp_path: Path
+) -> None:
+    video, link = tmp_path / "clip.mp4", tmp_path / "nowhere.mp4"
+    video.write_bytes(clip([np.zeros((64, 64, 3), np.uint8)] * 2))
+    link.symlink_to(os.devnull)
+    result = run("detect", video, "--render", link)
+    assert (result.status, "nowhere.mp4 is no file" in result.err) == (2, True)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names are bytes on Linux only")

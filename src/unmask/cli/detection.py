@@ -14,8 +14,8 @@ import typer
 
 from unmask.cli.printing import print_report
 from unmask.cli.terminal import ALL_ANALYSED, SOME_NOT_ANALYSED, progress_bar, showing
-from unmask.errors import ConfigurationError
-from unmask.files import below, is_folder
+from unmask.errors import ConfigurationError, UnmaskError
+from unmask.files import below, is_folder, replacing
 
 if TYPE_CHECKING:
     from unmask.detector import Detector
@@ -171,6 +171,9 @@ def check_targets(targets: Iterable[Path | None], sources: Iterable[Path | None]
     for target in filter(None, targets):
         if is_folder(target):
             raise ConfigurationError(f"{target} is a folder; name a file to write")
+        found = _stat(target)
+        if found and not stat.S_ISREG(found.st_mode):  # a file would take the place of /dev/null
+            raise ConfigurationError(f"{target} is no file; name one to write")
         if not is_folder(target.parent):
             raise ConfigurationError(f"{target}: the folder {target.parent} does not exist")
         if not os.access(target.parent, os.W_OK):
@@ -229,25 +232,28 @@ def is_video(path: Path) -> bool:
 def _draw(path: Path, report: VideoReport, render: Path | None, sheet: Path | None) -> None:
     if report.sha256 is None or not (render or sheet):
         return
-    import PIL.Image
+    import av
 
     from unmask import render as drawing
 
-    try:
-        if sheet is not None:
-            PIL.Image.fromarray(drawing.contact_sheet(path, report)).save(sheet, "JPEG", quality=92)
-        if render is not None:
-            with progress_bar(transient=True) as bar:
-                drawing.render(path, report, render, progress=showing(bar, render.name))
-    except OSError as error:
-        message = f"cannot write {error.filename or render or sheet}: {error.strerror}"
-        raise ConfigurationError(message) from error
+    if sheet is not None:
+        _save(drawing.contact_sheet(path, report), sheet)
+    if render is not None:
+        try:
+            with replacing(render) as temporary, progress_bar(transient=True) as bar:
+                drawing.render(path, report, temporary, progress=showing(bar, render.name))
+        except av.FFmpegError as error:  # those that are no error of the system
+            raise UnmaskError(f"{render} could not be written ({error})") from error
 
 
 def _write_overlay(image: Image, maps: list[Heatmap], target: Path, colormap: Any) -> None:
-    import PIL.Image
-
     from unmask.heatmap import overlay
 
-    shown = overlay(image, maps, colormap=colormap)
-    PIL.Image.fromarray(shown).save(target, quality=92)
+    _save(overlay(image, maps, colormap=colormap), target)
+
+
+def _save(picture: Image, target: Path) -> None:
+    import PIL.Image
+
+    with replacing(target) as temporary:
+        PIL.Image.fromarray(picture).save(temporary, "JPEG", quality=92)
