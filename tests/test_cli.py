@@ -25,8 +25,9 @@ from typer.testing import CliRunner
 
 from unmask import cli
 from unmask.calibration import calibrate
+from unmask.cli import printing
 from unmask.detector import Detector
-from unmask.types import Reason
+from unmask.types import FaceCrop, Heatmap, Reason
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
@@ -207,6 +208,21 @@ def test_a_bad_input_has_its_reason_and_the_next_is_still_judged(
     assert good["p_fake"] is not None
 
 
+def test_of_a_damaged_exif_block_pillow_says_nothing(tmp_path: Path) -> None:
+    path, exif = tmp_path / "photo.jpg", b"Exif\0\0II*\0\x08\0\0\0\x05\0\x0f\x01\x02\0\xff\xff\0\0"
+    with PIL.Image.open(ASTRONAUT) as photo:
+        photo.save(path, exif=exif)
+    result = program("detect", path)
+    assert (result.status, result.err) == (0, "")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such shell")
+def test_a_closed_standard_output_is_no_success() -> None:
+    command = f'"{sys.executable}" -m unmask detect --json "{ASTRONAUT}" >&-'
+    result = program(started=("-c", f"import os; os.execvp('sh', ['sh', '-c', {command!r}])"))
+    assert (result.status, "standard output is closed" in result.err) == (1, True)
+
+
 def test_of_a_picture_over_our_limit_pillow_says_nothing_besides(tmp_path: Path) -> None:
     path = tmp_path / "photo.png"
     too_many_pixels(path, 10_000)  # from 9,500 on Pillow warns
@@ -277,10 +293,12 @@ def test_what_was_not_looked_at_in_a_file_stands_beside_the_reason(
 
 
 def test_a_folder_is_its_pictures_by_name(run: Run, landscape: bytes, tmp_path: Path) -> None:
-    for name in ("b.PNG", "a.jpg", "sub/c.webp", "notes.txt", ".DS_Store"):
+    for name in ("b.PNG", "a.jpg", "sub/c.webp"):
         path = tmp_path / "folder" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(landscape)
+    for name in ("notes.txt", ".DS_Store"):
+        (tmp_path / "folder" / name).write_bytes(b"BMW, and other text that begins as a picture")
     (tmp_path / "folder" / "album.jpg").mkdir()
     result = run("detect", "--json", tmp_path / "folder")
     names = [
@@ -288,6 +306,17 @@ def test_a_folder_is_its_pictures_by_name(run: Run, landscape: bytes, tmp_path: 
     ]
     assert names == ["a.jpg", "b.PNG", "sub/c.webp"]
     assert {one["reason"] for one in result.objects} == {"no_face"}
+    assert result.err == "2 files are neither picture nor video, by content or name, and left out\n"
+
+
+@pytest.mark.parametrize("name", ["photo", "photo.jpg_large", "photo.jpg.download", "photo.hif"])
+def test_a_picture_is_found_in_a_folder_whatever_its_name(
+    name: str, run: Run, landscape: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(landscape)
+    result = run("detect", "--json", tmp_path)
+    assert [one["reason"] for one in result.objects] == ["no_face"]
+    assert result.err == ""
 
 
 def test_a_format_that_is_not_read_is_not_left_out_of_a_folder_in_silence(
@@ -329,6 +358,73 @@ def test_heat_maps_are_written_as_pictures_of_their_size(
     assert difference[:, 400:].max() < 60  # only JPEG's rounding
     x1, y1, x2, y2 = map(int, result.objects[1]["faces"][0]["box"])
     assert difference[y1:y2, x1:x2].mean() > 3 * difference[:, 400:].mean()
+
+
+def test_where_nothing_spoke_for_fake_there_is_no_heat_map(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nothing(_: object, crop: FaceCrop) -> Heatmap:
+        return Heatmap(np.zeros((14, 14), np.float32), crop.affine, len(crop.pixels))
+
+    monkeypatch.setattr("unmask.detector.heatmap", nothing)
+    result = run("detect", "--heatmap-dir", tmp_path / "maps", ASTRONAUT)
+    assert (result.status, list((tmp_path / "maps").iterdir())) == (0, [])
+    assert result.out.endswith("(no heat map: nothing spoke for FAKE)\n")
+
+
+@pytest.mark.parametrize("after", [b"no picture", (EXAMPLES / "hopper.jpg").read_bytes()])
+def test_a_file_that_changes_gets_no_heat_map_and_the_next_is_judged(
+    after: bytes, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(ASTRONAUT.read_bytes())
+    print_report = printing.print_report
+    monkeypatch.setattr(
+        "unmask.cli.detection.print_report",
+        lambda *told: (print_report(*told), photo.write_bytes(after)),
+    )
+    result = run("detect", "--heatmap-dir", tmp_path / "maps", photo, ASTRONAUT)
+    assert (result.status, len(result.out.splitlines())) == (3, 2)
+    assert "photo.jpg has changed since it was judged: no heat map is written" in result.err
+    assert [path.name for path in (tmp_path / "maps").iterdir()] == ["0001-astronaut.jpg"]
+
+
+def test_heat_maps_do_not_go_where_the_next_run_would_judge_them(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(ASTRONAUT.read_bytes())
+    for folder in (tmp_path, tmp_path / "maps"):
+        result = run("detect", tmp_path, "--heatmap-dir", folder)
+        assert (result.status, result.out) == (2, "")
+        assert "of which all is judged" in result.err
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_folder_for_heat_maps_that_may_not_be_written_to_is_missed_before_the_work(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(os, "access", lambda _, mode: mode != os.W_OK)  # root may write anywhere
+    result = run("detect", ASTRONAUT, "--heatmap-dir", tmp_path)
+    assert (result.status, result.out) == (2, "")
+    assert f"the folder {tmp_path} may not be written to" in result.err
+
+
+def test_an_option_that_can_do_nothing_is_wrong_usage(
+    run: Run, clip: Callable[..., bytes], tmp_path: Path
+) -> None:
+    video = tmp_path / "clip.mp4"
+    video.write_bytes(clip([np.zeros((64, 64, 3), np.uint8)] * 2))
+    for arguments, message in (
+        ((video, "--heatmap-dir", tmp_path / "maps"), "--heatmap-dir is for pictures"),
+        ((ASTRONAUT, "--colormap", "viridis"), "name a --heatmap-dir"),
+        ((ASTRONAUT, "--max-frames", 3), "are for videos"),
+        ((ASTRONAUT, "--every", 3), "are for videos"),
+        ((ASTRONAUT, "--method", "majority"), "are for videos"),
+        ((video, "--contact-sheet", tmp_path / "sheet.png"), "a contact sheet is a JPEG"),
+    ):
+        result = run("detect", *arguments)
+        assert (result.status, result.out) == (2, "")
+        assert message in result.err
+    assert run("detect", tmp_path, "--heatmap-dir", tmp_path.with_name("maps")).status == 3
+    assert run("detect", tmp_path, ASTRONAUT, "--max-frames", 3).status == 3
 
 
 def test_a_colour_map_by_name(run: Run, tmp_path: Path) -> None:

@@ -32,7 +32,6 @@ SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "PNG"),
     (b"GIF87a", "GIF"),
     (b"GIF89a", "GIF"),
-    (b"BM", "BMP"),
     (b"II*\0", "TIFF"),
     (b"MM\0*", "TIFF"),
 )
@@ -81,6 +80,9 @@ def recognise(head: bytes) -> str | None:
     for signature, name in SIGNATURES:
         if head.startswith(signature):
             return name
+    # The size of its second header, never over 255: text may begin with these letters too.
+    if head[:2] == b"BM" and head[15:18] == bytes(3):
+        return "BMP"
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "WEBP"
     if head[4:8] == b"ftyp":

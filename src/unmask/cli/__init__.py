@@ -70,8 +70,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a file's name may be in no encoding at all
             stream.reconfigure(errors="backslashreplace")
-    # Pillow's, of a picture that is refused by our limit and has its own line.
-    warnings.filterwarnings("ignore", r"Image size \(.* could be decompression bomb")
+    # Pillow's, of damaged EXIF blocks, or of a picture that our limit refuses in a line of its own.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     try:
         app()
     except (ConfigurationError, DataError) as error:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from unmask.cli.detection import check_targets, is_video, load_detector
+from unmask.cli.detection import load_detector
+from unmask.cli.inputs import is_video
+from unmask.cli.targets import check_targets
 from unmask.cli.terminal import out, progress_bar
 from unmask.errors import ConfigurationError, DataError
 

@@ -19,8 +19,10 @@ COLOURS = {
 }
 
 
-def print_report(report: ImageReport | VideoReport) -> None:
+def print_report(report: ImageReport | VideoReport, remark: str | None = None) -> None:
     """One line a file, and a line for each face or person where there are several.
+
+    A `remark` stands beside the reason.
 
     People count from 1, here as on the page; the indices of the JSON are those of its lists.
     """
@@ -29,7 +31,8 @@ def print_report(report: ImageReport | VideoReport) -> None:
     colour = COLOURS[report.verdict]
     out.print(f"[{colour}]{report.verdict:<12}[/]  {_percent(report.p_fake)}  ", end="")
     out.print(printable(str(report.path)), markup=False, end="")
-    out.print(f"  ({printable(_why(report))})" if _why(report) else "", markup=False)
+    why = "; ".join(filter(None, (_why(report), remark)))
+    out.print(f"  ({printable(why)})" if why else "", markup=False)
     if isinstance(report, VideoReport):
         _print_people(report)
     elif len(report.faces) > 1:
