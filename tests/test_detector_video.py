@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -96,6 +97,21 @@ def test_a_sampling_that_takes_nothing_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match="expected 1 or more"):
         detector.video(moving, **wrong)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"method": "wieghted"}, ValueError, "'wieghted': expected scan, majority"),
+        ({"max_frames": 2.5}, TypeError, "float"),
+        ({"every": "3"}, TypeError, "str"),
+    ],
+)
+def test_an_option_that_there_is_not_is_refused(
+    options: dict[str, Any], error: type[Exception], message: str, detector: Detector, moving: bytes
+) -> None:
+    with pytest.raises(error, match=message):
+        detector.video(moving, **options)
 
 
 def test_the_specifications_sampling_and_votes(detector: Detector, moving: bytes) -> None:

@@ -13,8 +13,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from operator import index
 from pathlib import Path
-from typing import BinaryIO, Literal, TypeVar
+from typing import BinaryIO, Literal, TypeVar, get_args
 
 import numpy as np
 
@@ -89,11 +90,13 @@ class Detector:
 
     Raises:
         ModelError: the weights cannot be trusted, or fail their proof on this machine.
+        ValueError: there is no such precision.
     """
 
     def __init__(
-        self, model: Path | None = None, *, precision: Precision = "fp32", threads: int = 0
+        self, model: str | Path | None = None, *, precision: Precision = "fp32", threads: int = 0
     ) -> None:
+        model = None if model is None else Path(model)
         self._settings = Settings.model_construct(model=model, precision=precision, threads=threads)
         self._network = Network(model, precision=precision, threads=threads)
         self._faces = FaceDetector(threads=threads)
@@ -154,7 +157,12 @@ class Detector:
 
         Works ahead, on as many at once as there are threads, each picture on one; never holds
         more than that, however many come. The ninth picture loads a second session for it.
+
+        Raises:
+            TypeError: given one picture, whose letters or bytes would each be taken for one.
         """
+        if isinstance(sources, str | bytes | Path | Picture):
+            raise TypeError(f"expected many pictures, got one {type(sources).__name__}: use image")
 
         def judge(given: tuple[Detector, Source]) -> ImageReport:
             detector, source = given
@@ -186,10 +194,13 @@ class Detector:
 
         Raises:
             InputError: it cannot be read or decoded; `code` says why and the message what to do.
-            ValueError: `max_frames` or `every` is less than 1.
+            TypeError: `max_frames` or `every` is no whole number.
+            ValueError: one of them is less than 1, or there is no such method.
         """
-        if max_frames < 1 or (every is not None and every < 1):
+        if min(index(max_frames), 1 if every is None else index(every)) < 1:
             raise ValueError(f"max_frames {max_frames} and every {every}: expected 1 or more")
+        if method not in get_args(Method):
+            raise ValueError(f"method {method!r}: expected {', '.join(get_args(Method))}")
         clock, settings = _Clock(), self._settings
         deadline = time.monotonic() + settings.video_budget_s
 
