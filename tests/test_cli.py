@@ -23,7 +23,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from unmask import cli
+from unmask import __version__, cli
 from unmask.calibration import calibrate
 from unmask.cli import printing
 from unmask.detector import Detector
@@ -118,6 +118,14 @@ def test_people_are_counted_from_1_as_on_the_page(
     path = tmp_path / "clip.mp4"
     path.write_bytes(clip([np.asarray(PIL.Image.open(ASTRONAUT).convert("RGB"))] * 2))
     assert run("detect", path).out.splitlines()[1].startswith("    person 1: ")
+    one = run("detect", path, "--max-frames", 1).out.splitlines()
+    assert "0.0 s, 1 frame" in one[1].replace("0.1 s", "0.0 s")
+    assert one[2].startswith("    1 of 1 frame scored")
+
+
+def test_what_has_no_probability_has_a_mark_in_every_encoding(sky: Path) -> None:
+    result = program("detect", sky, PYTHONIOENCODING="ascii")
+    assert result.out.startswith("not_analysed       -  ")
 
 
 def test_json_is_an_object_a_line_in_the_order_given(run: Run, sky: Path, tmp_path: Path) -> None:
@@ -893,6 +901,10 @@ def test_ctrl_c_that_is_to_be_ignored_is_ignored() -> None:
     assert (result.status, result.err) == (0, "")
 
 
+def test_the_version(run: Run) -> None:
+    assert run("--version") == (0, f"unmask {__version__}\n", "")
+
+
 def test_help_names_every_command_and_its_statuses() -> None:
     runner = CliRunner()
     help_ = runner.invoke(cli.app, ["--help"]).output
@@ -909,7 +921,7 @@ def test_training_without_its_extra_says_what_to_install(
     monkeypatch.setitem(sys.modules, "unmask.training.train", None)
     result = run("train", tmp_path / "manifest.csv", tmp_path / "run")
     assert result.status == 1
-    assert 'pip install "unmask[train]"' in " ".join(result.err.split())
+    assert 'pip install ".[train]"' in " ".join(result.err.split())
 
 
 def test_every_reason_of_a_bad_input_is_a_documented_one() -> None:

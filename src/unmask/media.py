@@ -205,7 +205,8 @@ def _register_heif() -> None:
         import pillow_heif
     except ImportError as error:
         raise UnsupportedFormatError(
-            'This is a HEIC picture; reading it needs: pip install "unmask[heic]"'
+            "This is a HEIC picture; reading it needs an optional part, in Unmask's own folder: "
+            'pip install ".[heic]"'
         ) from error
     pillow_heif.register_heif_opener()
 

@@ -9,16 +9,17 @@ import io
 import sys
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
+from unmask import __version__
 from unmask.cli.card import info
 from unmask.cli.detection import detect
 from unmask.cli.evaluation import evaluate
 from unmask.cli.serving import serve, worker
-from unmask.cli.terminal import FAILED, WRONG_USAGE, err, printable
+from unmask.cli.terminal import FAILED, WRONG_USAGE, err, out, printable
 from unmask.cli.training import curves, export, import_, prepare, train
 from unmask.errors import ConfigurationError, DataError, UnmaskError
 
@@ -34,6 +35,12 @@ app = typer.Typer(
 )
 
 
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
+        out.print(f"unmask {__version__}")
+        raise typer.Exit
+
+
 class _Command(TyperCommand):
     """A command that refuses what is empty, as a variable of a script that was never set.
 
@@ -47,6 +54,18 @@ class _Command(TyperCommand):
             if "" in (value if isinstance(value, list | tuple) else (value,)):
                 raise typer.BadParameter("expected a value, got nothing", ctx, parameter)  # type: ignore[arg-type]
         return super().parse_args(ctx, args)
+
+
+@app.callback()
+def _program(
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Show the version and exit.", is_eager=True, callback=_show_version
+        ),
+    ] = False,
+) -> None:
+    pass
 
 
 COMMANDS: Mapping[str, Callable[..., None]] = {
