@@ -456,6 +456,10 @@ def test_a_colour_map_by_name(run: Run, tmp_path: Path) -> None:
         (["serve", "--port", "99999"], "less than or equal to 65535"),
         (["evaluate", EXAMPLES / "nothing.csv"], "nothing.csv"),
         (["evaluate", ASTRONAUT, "--out", ROOT / "no" / "r.json"], "does not exist"),
+        (["evaluate", ASTRONAUT, "--plots", ASTRONAUT], "is a file"),
+        (["prepare", EXAMPLES / "nothing", "target"], "there is no such folder"),
+        (["prepare", ASTRONAUT, ASTRONAUT], "is a file"),
+        (["import", EXAMPLES / "nothing.pt", "target.pt"], "does not exist"),
     ],
     ids=lambda value: " ".join(map(str, value[:2])) if isinstance(value, list) else "",
 )

@@ -7,6 +7,7 @@ bytes ─video→ [Frame] ── the same, per frame ──→ timeline: tracks,
 
 from __future__ import annotations
 
+import io
 import os
 import time
 from collections import deque
@@ -22,7 +23,7 @@ import numpy as np
 from unmask import media
 from unmask.alignment import align, native_window, whole
 from unmask.calibration import calibrate, check_calibration, decide
-from unmask.errors import ConfigurationError, InputError, ModelError
+from unmask.errors import ConfigurationError, InputError, ModelError, UnsupportedFormatError
 from unmask.faces import FaceDetector
 from unmask.heatmap import heatmap
 from unmask.memory import give_back_memory
@@ -218,7 +219,7 @@ class Detector:
                     seen(frame, reports)
                 yield frame, reports
 
-        with clock("media"):
+        with clock("media"), _sent_on(source, other="image"):
             video = Video(
                 source,
                 max_bytes=settings.max_video_bytes,
@@ -264,9 +265,10 @@ class Detector:
         if isinstance(source, Picture):
             return source
         settings = self._settings
-        return media.read(
-            source, max_bytes=settings.max_image_bytes, max_pixels=settings.max_image_pixels
-        )
+        with _sent_on(source, other="video"):
+            return media.read(
+                source, max_bytes=settings.max_image_bytes, max_pixels=settings.max_image_pixels
+            )
 
     def refusal(self, source: Source, error: InputError) -> ImageReport:
         """The report of a picture that could not be read."""
@@ -415,6 +417,27 @@ class Detector:
                     f"sample scored {prediction.logit:.4f} instead of {sample.logit:.4f}. Its "
                     "answers cannot be trusted; check the versions of onnxruntime, numpy, pillow."
                 )
+
+
+@contextmanager
+def _sent_on(source: object, *, other: Literal["image", "video"]) -> Iterator[None]:
+    """Say of what is of the other kind where it belongs: to convert it would not help.
+
+    Of a stream nothing is said, which may not be there to be looked at again.
+    """
+    try:
+        yield
+    except UnsupportedFormatError as error:
+        if isinstance(source, str | Path):
+            with Path(source).open("rb") as file:
+                kind = kind_of(file)
+        else:
+            kind = kind_of(io.BytesIO(source if isinstance(source, bytes) else b""))
+        if kind != other:
+            raise
+        name = "a picture" if other == "image" else "a video"
+        message = f"This is {name}; judge it as one, in Python with Detector.{other}."
+        raise UnsupportedFormatError(message) from error
 
 
 def _path(source: Source) -> str | None:

@@ -38,7 +38,9 @@ def evaluate(
         Path | None, typer.Option("--from-scores", help="measure this score CSV, run no model")
     ] = None,
     results: Annotated[Path | None, typer.Option("--out", help="write the results, JSON")] = None,
-    plots: Annotated[Path | None, typer.Option(help="folder for the plots")] = None,
+    plots: Annotated[
+        Path | None, typer.Option(file_okay=False, help="folder for the plots")
+    ] = None,
     other: Annotated[Path | None, typer.Option("--compare", help="another score CSV")] = None,
     name: Annotated[
         str | None, typer.Option(help="of the results; default: the manifest's")

@@ -21,7 +21,9 @@ def prepare(
         Path,
         typer.Argument(help="a folder with {train,val,test}/{real,fake}, or a CSV: path,label,…"),
     ],
-    target: Annotated[Path, typer.Argument(help="folder for manifest.csv and the face pictures")],
+    target: Annotated[
+        Path, typer.Argument(file_okay=False, help="folder for manifest.csv and the face pictures")
+    ],
     faces: Annotated[
         str, typer.Option(help="detect: find the faces; whole: each picture is a face crop")
     ] = "detect",
@@ -64,7 +66,10 @@ def prepare(
 
 def train(
     manifest: Annotated[Path, typer.Argument(help="a manifest made by unmask prepare")],
-    run: Annotated[Path, typer.Argument(help="folder of this run; an unfinished one is resumed")],
+    run: Annotated[
+        Path,
+        typer.Argument(file_okay=False, help="folder of this run; an unfinished one is resumed"),
+    ],
     config: Annotated[Path | None, typer.Option(help="a TOML file over the defaults")] = None,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", help="one value: stage1.epochs=2")
@@ -107,7 +112,9 @@ def curves(
 
 
 def import_(
-    weights: Annotated[Path, typer.Argument(help="state_dict of an Xception, .pt or .safetensors")],
+    weights: Annotated[
+        Path, typer.Argument(exists=True, help="state_dict of an Xception, .pt or .safetensors")
+    ],
     target: Annotated[Path, typer.Argument(help="the .pt file to write, for unmask export")],
     name: Annotated[str, typer.Option(help="of the model, for its card")] = "imported-xception",
     input_size: Annotated[
@@ -133,7 +140,7 @@ def import_(
 
 
 def export(
-    best: Annotated[Path, typer.Argument(help="best.pt of a run")],
+    best: Annotated[Path, typer.Argument(exists=True, help="best.pt of a run")],
     manifest: Annotated[Path, typer.Argument(help="its manifest; split val calibrates the model")],
     target: Annotated[Path, typer.Argument(help="the .onnx file to write")],
     documentation: Annotated[Path, typer.Option(help="TOML file of the card's documentation")],
