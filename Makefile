@@ -47,7 +47,7 @@ screenshots: .venv/dev  ## rewrite docs/images from the shipped examples, in a r
 	$(BIN)/python scripts/screenshots.py
 
 .venv/core: pyproject.toml hatch_build.py $(PAGE)
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	test -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv
 	$(BIN)/pip install --quiet --editable .
 	touch $@
 

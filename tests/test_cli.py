@@ -12,18 +12,22 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import av
 import numpy as np
 import PIL.Image
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
-from unmask import cli
+from unmask import __version__, cli
 from unmask.calibration import calibrate
+from unmask.cli import printing
 from unmask.detector import Detector
-from unmask.types import Reason
+from unmask.types import FaceCrop, Heatmap, Reason
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
@@ -114,6 +118,14 @@ def test_people_are_counted_from_1_as_on_the_page(
     path = tmp_path / "clip.mp4"
     path.write_bytes(clip([np.asarray(PIL.Image.open(ASTRONAUT).convert("RGB"))] * 2))
     assert run("detect", path).out.splitlines()[1].startswith("    person 1: ")
+    one = run("detect", path, "--max-frames", 1).out.splitlines()
+    assert "0.0 s, 1 frame" in one[1].replace("0.1 s", "0.0 s")
+    assert one[2].startswith("    1 of 1 frame scored")
+
+
+def test_what_has_no_probability_has_a_mark_in_every_encoding(sky: Path) -> None:
+    result = program("detect", sky, PYTHONIOENCODING="ascii")
+    assert result.out.startswith("not_analysed       -  ")
 
 
 def test_json_is_an_object_a_line_in_the_order_given(run: Run, sky: Path, tmp_path: Path) -> None:
@@ -204,6 +216,21 @@ def test_a_bad_input_has_its_reason_and_the_next_is_still_judged(
     assert good["p_fake"] is not None
 
 
+def test_of_a_damaged_exif_block_pillow_says_nothing(tmp_path: Path) -> None:
+    path, exif = tmp_path / "photo.jpg", b"Exif\0\0II*\0\x08\0\0\0\x05\0\x0f\x01\x02\0\xff\xff\0\0"
+    with PIL.Image.open(ASTRONAUT) as photo:
+        photo.save(path, exif=exif)
+    result = program("detect", path)
+    assert (result.status, result.err) == (0, "")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such shell")
+def test_a_closed_standard_output_is_no_success() -> None:
+    command = f'"{sys.executable}" -m unmask detect --json "{ASTRONAUT}" >&-'
+    result = program(started=("-c", f"import os; os.execvp('sh', ['sh', '-c', {command!r}])"))
+    assert (result.status, "standard output is closed" in result.err) == (1, True)
+
+
 def test_of_a_picture_over_our_limit_pillow_says_nothing_besides(tmp_path: Path) -> None:
     path = tmp_path / "photo.png"
     too_many_pixels(path, 10_000)  # from 9,500 on Pillow warns
@@ -274,10 +301,12 @@ def test_what_was_not_looked_at_in_a_file_stands_beside_the_reason(
 
 
 def test_a_folder_is_its_pictures_by_name(run: Run, landscape: bytes, tmp_path: Path) -> None:
-    for name in ("b.PNG", "a.jpg", "sub/c.webp", "notes.txt", ".DS_Store"):
+    for name in ("b.PNG", "a.jpg", "sub/c.webp"):
         path = tmp_path / "folder" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(landscape)
+    for name in ("notes.txt", ".DS_Store"):
+        (tmp_path / "folder" / name).write_bytes(b"BMW, and other text that begins as a picture")
     (tmp_path / "folder" / "album.jpg").mkdir()
     result = run("detect", "--json", tmp_path / "folder")
     names = [
@@ -285,6 +314,17 @@ def test_a_folder_is_its_pictures_by_name(run: Run, landscape: bytes, tmp_path: 
     ]
     assert names == ["a.jpg", "b.PNG", "sub/c.webp"]
     assert {one["reason"] for one in result.objects} == {"no_face"}
+    assert result.err == "2 files are neither picture nor video, by content or name, and left out\n"
+
+
+@pytest.mark.parametrize("name", ["photo", "photo.jpg_large", "photo.jpg.download", "photo.hif"])
+def test_a_picture_is_found_in_a_folder_whatever_its_name(
+    name: str, run: Run, landscape: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(landscape)
+    result = run("detect", "--json", tmp_path)
+    assert [one["reason"] for one in result.objects] == ["no_face"]
+    assert result.err == ""
 
 
 def test_a_format_that_is_not_read_is_not_left_out_of_a_folder_in_silence(
@@ -328,6 +368,73 @@ def test_heat_maps_are_written_as_pictures_of_their_size(
     assert difference[y1:y2, x1:x2].mean() > 3 * difference[:, 400:].mean()
 
 
+def test_where_nothing_spoke_for_fake_there_is_no_heat_map(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nothing(_: object, crop: FaceCrop) -> Heatmap:
+        return Heatmap(np.zeros((14, 14), np.float32), crop.affine, len(crop.pixels))
+
+    monkeypatch.setattr("unmask.detector.heatmap", nothing)
+    result = run("detect", "--heatmap-dir", tmp_path / "maps", ASTRONAUT)
+    assert (result.status, list((tmp_path / "maps").iterdir())) == (0, [])
+    assert result.out.endswith("(no heat map: nothing spoke for FAKE)\n")
+
+
+@pytest.mark.parametrize("after", [b"no picture", (EXAMPLES / "hopper.jpg").read_bytes()])
+def test_a_file_that_changes_gets_no_heat_map_and_the_next_is_judged(
+    after: bytes, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(ASTRONAUT.read_bytes())
+    print_report = printing.print_report
+    monkeypatch.setattr(
+        "unmask.cli.detection.print_report",
+        lambda *told: (print_report(*told), photo.write_bytes(after)),
+    )
+    result = run("detect", "--heatmap-dir", tmp_path / "maps", photo, ASTRONAUT)
+    assert (result.status, len(result.out.splitlines())) == (3, 2)
+    assert "photo.jpg has changed since it was judged: no heat map is written" in result.err
+    assert [path.name for path in (tmp_path / "maps").iterdir()] == ["0001-astronaut.jpg"]
+
+
+def test_heat_maps_do_not_go_where_the_next_run_would_judge_them(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(ASTRONAUT.read_bytes())
+    for folder in (tmp_path, tmp_path / "maps"):
+        result = run("detect", tmp_path, "--heatmap-dir", folder)
+        assert (result.status, result.out) == (2, "")
+        assert "of which all is judged" in result.err
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_folder_for_heat_maps_that_may_not_be_written_to_is_missed_before_the_work(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(os, "access", lambda _, mode: mode != os.W_OK)  # root may write anywhere
+    result = run("detect", ASTRONAUT, "--heatmap-dir", tmp_path)
+    assert (result.status, result.out) == (2, "")
+    assert f"the folder {tmp_path} may not be written to" in result.err
+
+
+def test_an_option_that_can_do_nothing_is_wrong_usage(
+    run: Run, clip: Callable[..., bytes], tmp_path: Path
+) -> None:
+    video = tmp_path / "clip.mp4"
+    video.write_bytes(clip([np.zeros((64, 64, 3), np.uint8)] * 2))
+    for arguments, message in (
+        ((video, "--heatmap-dir", tmp_path / "maps"), "--heatmap-dir is for pictures"),
+        ((ASTRONAUT, "--colormap", "viridis"), "name a --heatmap-dir"),
+        ((ASTRONAUT, "--max-frames", 3), "are for videos"),
+        ((ASTRONAUT, "--every", 3), "are for videos"),
+        ((ASTRONAUT, "--method", "majority"), "are for videos"),
+        ((video, "--contact-sheet", tmp_path / "sheet.png"), "a contact sheet is a JPEG"),
+    ):
+        result = run("detect", *arguments)
+        assert (result.status, result.out) == (2, "")
+        assert message in result.err
+    assert run("detect", tmp_path, "--heatmap-dir", tmp_path.with_name("maps")).status == 3
+    assert run("detect", tmp_path, ASTRONAUT, "--max-frames", 3).status == 3
+
+
 def test_a_colour_map_by_name(run: Run, tmp_path: Path) -> None:
     jet, viridis = tmp_path / "jet", tmp_path / "viridis"
     run("detect", "--heatmap-dir", jet, ASTRONAUT)
@@ -349,6 +456,10 @@ def test_a_colour_map_by_name(run: Run, tmp_path: Path) -> None:
         (["serve", "--port", "99999"], "less than or equal to 65535"),
         (["evaluate", EXAMPLES / "nothing.csv"], "nothing.csv"),
         (["evaluate", ASTRONAUT, "--out", ROOT / "no" / "r.json"], "does not exist"),
+        (["evaluate", ASTRONAUT, "--plots", ASTRONAUT], "is a file"),
+        (["prepare", EXAMPLES / "nothing", "target"], "there is no such folder"),
+        (["prepare", ASTRONAUT, ASTRONAUT], "is a file"),
+        (["import", EXAMPLES / "nothing.pt", "target.pt"], "does not exist"),
     ],
     ids=lambda value: " ".join(map(str, value[:2])) if isinstance(value, list) else "",
 )
@@ -360,6 +471,29 @@ def test_wrong_usage_is_status_2_and_says_what_was_expected(
     assert message in " ".join(result.err.split())
     assert result.out == ""
     assert "Traceback" not in result.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("detect", ""),
+        ("detect", ASTRONAUT, ""),
+        ("detect", ASTRONAUT, "--heatmap-dir="),
+        ("evaluate", "m.csv", "--split", ""),
+        ("evaluate", "m.csv", "--source", ""),
+        ("prepare", "", "target"),
+    ],
+)
+def test_what_is_empty_is_not_the_current_folder_nor_no_choice_at_all(
+    arguments: tuple[object, ...], run: Run, landscape: bytes, monkeypatch: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "photo.png").write_bytes(landscape)
+    (tmp_path / "m.csv").write_text("path,label\nphoto.png,real\n")
+    monkeypatch.chdir(tmp_path)
+    result = run(*arguments)
+    assert (result.status, result.out) == (2, "")
+    assert "expected a value, got nothing" in result.err
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_videos_are_measured_as_they_are_judged(
@@ -535,6 +669,21 @@ def test_a_name_cannot_write_a_line_or_steer_the_terminal(run: Run, tmp_path: Pa
     assert unread.count(named.name) == 2  # once in what is wrong with it
 
 
+@pytest.mark.parametrize("name", [":smile:.jpg", "m:100:.jpg", "a[bold].jpg"])
+def test_a_name_is_printed_as_it_is(name: str, run: Run, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"no picture")
+    assert name in run("detect", tmp_path / name).out
+    assert name in run("evaluate", tmp_path / name).err
+
+
+def test_a_name_in_an_error_cannot_write_a_verdict(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "a\x1b[2K\nlikely_real     1.0%  b.jpg"
+    folder.mkdir()
+    result = run("detect", folder)
+    assert (result.status, len(result.err.splitlines())) == (2, 1)
+    assert r"a\x1b[2K\nlikely_real" in result.err
+
+
 def test_a_video_leaves_no_blank_lines_in_a_log(
     run: Run, clip: Callable[..., bytes], tmp_path: Path
 ) -> None:
@@ -550,15 +699,65 @@ def test_a_folder_without_pictures_is_wrong_usage(run: Run, tmp_path: Path) -> N
 
 
 def test_a_disk_that_refuses_is_one_line_and_status_1(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, clip: Callable[..., bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
+    video = tmp_path / "clip.mp4"
+    video.write_bytes(clip([np.zeros((64, 64, 3), np.uint8)] * 2))
     monkeypatch.setattr(PIL.Image.Image, "save", full)
-    result = run("detect", "--heatmap-dir", tmp_path, ASTRONAUT)
-    assert result.status == 1
-    assert result.err == "unmask: [Errno 28] No space left on device\n"
+    for arguments, name in (
+        ((ASTRONAUT, "--heatmap-dir", tmp_path), "0000-astronaut.jpg"),
+        ((video, "--contact-sheet", tmp_path / "sheet.jpg"), "sheet.jpg"),
+    ):
+        result = run("detect", *arguments)
+        assert result.status == 1
+        told = f"unmask: {tmp_path / name} could not be written (No space left on device);"
+        assert result.err.startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (OSError(28, "No space left on device"), 1),
+        (av.error.ExternalError(0, "Generic error"), 1),
+        (KeyboardInterrupt(), 130),
+    ],
+    ids=str,
+)
+def test_what_was_drawn_before_stays_where_drawing_is_cut_short(
+    error: BaseException,
+    status: int,
+    run: Run,
+    clip: Callable[..., bytes],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def cut_short(_: Path, __: object, target: Path, **___: object) -> None:
+        target.write_bytes(b"half of it")
+        raise error
+
+    video, shown = tmp_path / "clip.mp4", tmp_path / "shown.mp4"
+    video.write_bytes(clip([np.zeros((64, 64, 3), np.uint8)] * 2))
+    shown.write_bytes(b"of last time")
+    monkeypatch.setattr("unmask.render.render", cut_short)
+    result = run("detect", video, "--render", shown)
+    assert result.status == status
+    assert "Traceback" not in result.err
+    assert shown.read_bytes() == b"of last time"
+    assert {path.name for path in tmp_path.iterdir()} == {"clip.mp4", "shown.mp4"}
+
+
+@pytest.mark.skipif(not Path(os.devnull).is_char_device(), reason="no such file on Windows")
+def test_a_file_never_takes_the_place_of_a_device(
+    run: Run, clip: Callable[..., bytes], tmp_path: Path
+) -> None:
+    video, link = tmp_path / "clip.mp4", tmp_path / "nowhere.mp4"
+    video.write_bytes(clip([np.zeros((64, 64, 3), np.uint8)] * 2))
+    link.symlink_to(os.devnull)
+    result = run("detect", video, "--render", link)
+    assert (result.status, "nowhere.mp4 is no file" in result.err) == (2, True)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names are bytes on Linux only")
@@ -584,6 +783,26 @@ def test_info_prints_the_card(run: Run, detector: Detector) -> None:
         *detector.card.quality_rules,
     ):
         assert value in result.out
+
+
+def test_info_loses_nothing_of_the_card(
+    run: Run, detector: Detector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = ["see [/docs] for more", "[a link]", "at :100:", "long " * 60 + "line"]
+    card = replace(detector.card, documentation={"notes": told})
+    monkeypatch.setattr(Detector, "card", card)
+    piped = run("info").out
+    assert all(f"- {note}\n" in piped for note in told)
+    assert not any(line.endswith(" ") for line in piped.splitlines())
+    screen = io.StringIO()
+    terminal = Console(file=screen, force_terminal=True, emoji=False, width=60, color_system=None)
+    monkeypatch.setattr("unmask.cli.card.out", terminal)
+    run("info")
+    assert all(note in screen.getvalue() for note in told[:3])
+    folded = "".join(
+        line[-60:].strip().removeprefix("sha256") for line in screen.getvalue().splitlines()
+    )
+    assert detector.identity.sha256 in "".join(folded.split())
 
 
 def test_info_as_json_is_the_whole_card_without_its_pictures(
@@ -639,7 +858,7 @@ def test_a_setting_that_does_not_fit_is_status_2_and_named() -> None:
 
 
 INTERRUPTED = """
-import signal, sys
+import signal, sys, weakref
 from unmask.__main__ import main
 
 class Interrupter:
@@ -647,11 +866,16 @@ class Interrupter:
         if name != module:
             return
         try:
+            if is_turned == "lost":  # Python raises nothing out of such a callback
+                thing = Interrupter()
+                watched = weakref.ref(thing, lambda _: signal.raise_signal(signal.SIGINT))
+                del thing
+                return
             signal.raise_signal(signal.SIGINT)
         except KeyboardInterrupt as error:
             raise ImportError("initialization failed") if is_turned else error
 
-module, is_turned, is_ignored = sys.argv.pop(1), bool(sys.argv.pop(1)), bool(sys.argv.pop(1))
+module, is_turned, is_ignored = sys.argv.pop(1), sys.argv.pop(1), bool(sys.argv.pop(1))
 if is_ignored:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 sys.meta_path.insert(0, Interrupter())
@@ -661,7 +885,13 @@ main()
 
 @pytest.mark.parametrize(
     ("module", "is_turned"),
-    [("typer", ""), ("numpy", ""), ("onnxruntime", ""), ("onnxruntime", "into an ImportError")],
+    [
+        ("typer", ""),
+        ("numpy", ""),
+        ("onnxruntime", ""),
+        ("onnxruntime", "into an ImportError"),
+        ("numpy", "lost"),
+    ],
 )
 def test_ctrl_c_while_the_program_loads_is_status_130_and_quiet(
     module: str, is_turned: str
@@ -673,6 +903,10 @@ def test_ctrl_c_while_the_program_loads_is_status_130_and_quiet(
 def test_ctrl_c_that_is_to_be_ignored_is_ignored() -> None:
     result = program("numpy", "", "ignored", "detect", ASTRONAUT, started=("-c", INTERRUPTED))
     assert (result.status, result.err) == (0, "")
+
+
+def test_the_version(run: Run) -> None:
+    assert run("--version") == (0, f"unmask {__version__}\n", "")
 
 
 def test_help_names_every_command_and_its_statuses() -> None:
@@ -691,7 +925,7 @@ def test_training_without_its_extra_says_what_to_install(
     monkeypatch.setitem(sys.modules, "unmask.training.train", None)
     result = run("train", tmp_path / "manifest.csv", tmp_path / "run")
     assert result.status == 1
-    assert 'pip install "unmask[train]"' in " ".join(result.err.split())
+    assert 'pip install ".[train]"' in " ".join(result.err.split())
 
 
 def test_every_reason_of_a_bad_input_is_a_documented_one() -> None:

@@ -357,6 +357,17 @@ def test_many_pictures_are_read_only_a_little_ahead(detector: Detector, landscap
     reports.close()  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("source", ["hopper.jpg", b"bytes", ASTRONAUT])
+def test_one_picture_is_not_many(source: str | bytes | Path, detector: Detector) -> None:
+    with pytest.raises(TypeError, match="expected many pictures, got one"):
+        detector.images(source)
+
+
+def test_the_weights_may_be_named_by_a_string(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"weights\.onnx cannot be read"):
+        Detector(str(tmp_path / "weights.onnx"))
+
+
 def test_many_pictures_come_back_in_their_order(detector: Detector, landscape: bytes) -> None:
     """However long each takes: the first has a face to score, the others have none."""
     sources = [ASTRONAUT, *[landscape] * 5]

@@ -9,12 +9,14 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL.Image
 import pytest
 
 from unmask.detector import Detector
+from unmask.errors import UnsupportedFormatError
 from unmask.report import to_dict
 from unmask.types import Reason, Verdict
 from unmask.video import Video
@@ -96,6 +98,36 @@ def test_a_sampling_that_takes_nothing_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match="expected 1 or more"):
         detector.video(moving, **wrong)
+
+
+def test_what_is_of_the_other_kind_is_sent_on(
+    detector: Detector, moving: bytes, astronaut: bytes, tmp_path: Path
+) -> None:
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(moving)
+    for video in (path, moving):
+        with pytest.raises(UnsupportedFormatError, match=r"a video; .* with Detector\.video"):
+            detector.image(video)
+    with pytest.raises(UnsupportedFormatError, match=r"a picture; .* with Detector\.image"):
+        detector.video(astronaut)
+    for judge in (detector.image, detector.video):
+        with pytest.raises(UnsupportedFormatError, match="Convert it"):
+            judge(b"no picture and no video")
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"method": "wieghted"}, ValueError, "'wieghted': expected scan, majority"),
+        ({"max_frames": 2.5}, TypeError, "float"),
+        ({"every": "3"}, TypeError, "str"),
+    ],
+)
+def test_an_option_that_there_is_not_is_refused(
+    options: dict[str, Any], error: type[Exception], message: str, detector: Detector, moving: bytes
+) -> None:
+    with pytest.raises(error, match=message):
+        detector.video(moving, **options)
 
 
 def test_the_specifications_sampling_and_votes(detector: Detector, moving: bytes) -> None:

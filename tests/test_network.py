@@ -59,6 +59,11 @@ def test_the_int8_weights_lie_beside_the_others(tmp_path: Path) -> None:
     assert weights_file(None, "fp32").name == SHIPPED
 
 
+def test_a_precision_that_there_is_not_is_no_other(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="'int9': expected fp32 or int8"):
+        Network(tmp_path / "model.onnx", precision="int9")
+
+
 def test_a_file_without_a_checksum_is_not_loaded(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     path.write_bytes(b"anything")

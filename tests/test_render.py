@@ -131,6 +131,16 @@ class TestRender:
             frame = next(container.decode(video=0))
         assert (frame.width, frame.height) == (240, 184)
 
+    def test_a_video_of_one_column(
+        self, clip: Callable[..., bytes], report: VideoReport, tmp_path: object
+    ) -> None:
+        thin = [np.full((160, 1, 3), 90, np.uint8)] * 4
+        path = f"{tmp_path}/thin.mp4"
+        render(clip(thin, codec="libvpx-vp9", container="webm"), report, path)
+        with av.open(path) as container:
+            frame = next(container.decode(video=0))
+        assert (frame.width, frame.height) == (2, 184)
+
     def test_a_video_without_people(
         self, data: bytes, report: VideoReport, tmp_path: object
     ) -> None:

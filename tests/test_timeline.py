@@ -221,6 +221,7 @@ def test_no_time_left(video: Video) -> None:
     assert report.coverage is not None
     assert (report.coverage.sampled, report.coverage.decoded) == (30, 0)
     assert report.coverage.rejected == {"timed_out": 30}
+    assert "(UNMASK_VIDEO_BUDGET_S) ran out: 30 of 30 frames" in (report.detail or "")
 
 
 def test_time_that_runs_out_in_the_middle(video: Video) -> None:
@@ -235,7 +236,9 @@ def test_time_that_runs_out_in_the_middle(video: Video) -> None:
     assert report.verdict is Verdict.LIKELY_REAL
     assert report.coverage is not None
     assert 10 < report.coverage.decoded < 20
-    assert report.coverage.rejected == {"timed_out": 30 - report.coverage.decoded}
+    n_late = 30 - report.coverage.decoded
+    assert report.coverage.rejected == {"timed_out": n_late}
+    assert f"ran out: {n_late} of 30 frames" in (report.detail or "")
 
 
 @pytest.mark.parametrize(

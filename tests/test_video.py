@@ -375,6 +375,11 @@ class TestBadInput:
         with pytest.raises(UnsupportedFormatError, match=unknown.decode()):
             Video(data.replace(known, unknown))
 
+    @pytest.mark.parametrize("source", [None, bytearray(b"video"), 7])
+    def test_what_is_no_source_at_all(self, source: object) -> None:
+        with pytest.raises(UndecodableError, match=f"got {type(source).__name__}"):
+            Video(source)
+
     def test_a_missing_file_a_folder_and_an_impossible_name(self, tmp_path: Path) -> None:
         for path in (tmp_path / "none.mp4", tmp_path, "a\0b.mp4"):
             with pytest.raises(UnreadableError, match="Cannot read"):

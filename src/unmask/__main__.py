@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 from typing import NoReturn
 
 __all__ = ["main"]
 
 INTERRUPTED = 130
 """What a shell has for a program that Ctrl-C has ended."""
+
+AGAIN_S = 0.05
+"""How long after a Ctrl-C that came to nothing it is tried again."""
 
 
 def main() -> None:
@@ -23,6 +27,7 @@ def main() -> None:
     # Where whoever started us has us ignore it, as nohup does, that stays.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, interrupt)
+        sys.unraisablehook = _interrupt_again
     try:
         from unmask.cli import main as run
 
@@ -32,6 +37,20 @@ def main() -> None:
         if not interrupts:
             raise
         sys.exit(INTERRUPTED)
+
+
+def _interrupt_again(lost: sys.UnraisableHookArgs) -> None:
+    """Do not lose a Ctrl-C where Python cannot raise it, as in the callback of a weak reference.
+
+    It would be told as "Exception ignored", and the program would work on.
+    """
+    if not issubclass(lost.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(lost)
+        return
+    # The callback must have returned before it can be raised where it does end something.
+    again = threading.Timer(AGAIN_S, signal.raise_signal, (signal.SIGINT,))
+    again.daemon = True
+    again.start()
 
 
 if __name__ == "__main__":

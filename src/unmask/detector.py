@@ -7,21 +7,23 @@ bytes ─video→ [Frame] ── the same, per frame ──→ timeline: tracks,
 
 from __future__ import annotations
 
+import io
 import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from operator import index
 from pathlib import Path
-from typing import BinaryIO, Literal, TypeVar
+from typing import BinaryIO, Literal, TypeVar, get_args
 
 import numpy as np
 
 from unmask import media
 from unmask.alignment import align, native_window, whole
 from unmask.calibration import calibrate, check_calibration, decide
-from unmask.errors import ConfigurationError, InputError, ModelError
+from unmask.errors import ConfigurationError, InputError, ModelError, UnsupportedFormatError
 from unmask.faces import FaceDetector
 from unmask.heatmap import heatmap
 from unmask.memory import give_back_memory
@@ -89,11 +91,13 @@ class Detector:
 
     Raises:
         ModelError: the weights cannot be trusted, or fail their proof on this machine.
+        ValueError: there is no such precision.
     """
 
     def __init__(
-        self, model: Path | None = None, *, precision: Precision = "fp32", threads: int = 0
+        self, model: str | Path | None = None, *, precision: Precision = "fp32", threads: int = 0
     ) -> None:
+        model = None if model is None else Path(model)
         self._settings = Settings.model_construct(model=model, precision=precision, threads=threads)
         self._network = Network(model, precision=precision, threads=threads)
         self._faces = FaceDetector(threads=threads)
@@ -154,7 +158,12 @@ class Detector:
 
         Works ahead, on as many at once as there are threads, each picture on one; never holds
         more than that, however many come. The ninth picture loads a second session for it.
+
+        Raises:
+            TypeError: given one picture, whose letters or bytes would each be taken for one.
         """
+        if isinstance(sources, str | bytes | Path | Picture):
+            raise TypeError(f"expected many pictures, got one {type(sources).__name__}: use image")
 
         def judge(given: tuple[Detector, Source]) -> ImageReport:
             detector, source = given
@@ -186,10 +195,13 @@ class Detector:
 
         Raises:
             InputError: it cannot be read or decoded; `code` says why and the message what to do.
-            ValueError: `max_frames` or `every` is less than 1.
+            TypeError: `max_frames` or `every` is no whole number.
+            ValueError: one of them is less than 1, or there is no such method.
         """
-        if max_frames < 1 or (every is not None and every < 1):
+        if min(index(max_frames), 1 if every is None else index(every)) < 1:
             raise ValueError(f"max_frames {max_frames} and every {every}: expected 1 or more")
+        if method not in get_args(Method):
+            raise ValueError(f"method {method!r}: expected {', '.join(get_args(Method))}")
         clock, settings = _Clock(), self._settings
         deadline = time.monotonic() + settings.video_budget_s
 
@@ -207,7 +219,7 @@ class Detector:
                     seen(frame, reports)
                 yield frame, reports
 
-        with clock("media"):
+        with clock("media"), _sent_on(source, other="image"):
             video = Video(
                 source,
                 max_bytes=settings.max_video_bytes,
@@ -253,9 +265,10 @@ class Detector:
         if isinstance(source, Picture):
             return source
         settings = self._settings
-        return media.read(
-            source, max_bytes=settings.max_image_bytes, max_pixels=settings.max_image_pixels
-        )
+        with _sent_on(source, other="video"):
+            return media.read(
+                source, max_bytes=settings.max_image_bytes, max_pixels=settings.max_image_pixels
+            )
 
     def refusal(self, source: Source, error: InputError) -> ImageReport:
         """The report of a picture that could not be read."""
@@ -404,6 +417,27 @@ class Detector:
                     f"sample scored {prediction.logit:.4f} instead of {sample.logit:.4f}. Its "
                     "answers cannot be trusted; check the versions of onnxruntime, numpy, pillow."
                 )
+
+
+@contextmanager
+def _sent_on(source: object, *, other: Literal["image", "video"]) -> Iterator[None]:
+    """Say of what is of the other kind where it belongs: to convert it would not help.
+
+    Of a stream nothing is said, which may not be there to be looked at again.
+    """
+    try:
+        yield
+    except UnsupportedFormatError as error:
+        if isinstance(source, str | Path):
+            with Path(source).open("rb") as file:
+                kind = kind_of(file)
+        else:
+            kind = kind_of(io.BytesIO(source if isinstance(source, bytes) else b""))
+        if kind != other:
+            raise
+        name = "a picture" if other == "image" else "a video"
+        message = f"This is {name}; judge it as one, in Python with Detector.{other}."
+        raise UnsupportedFormatError(message) from error
 
 
 def _path(source: Source) -> str | None:

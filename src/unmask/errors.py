@@ -91,4 +91,5 @@ class MissingExtraError(UnmaskError):
     code = "missing_extra"
 
     def __init__(self, feature: str, extra: str) -> None:
-        super().__init__(f'{feature} needs an optional part: pip install "unmask[{extra}]"')
+        told = f"{feature} needs an optional part, in Unmask's own folder:"
+        super().__init__(f'{told} pip install ".[{extra}]"')

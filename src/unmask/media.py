@@ -33,7 +33,6 @@ SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "PNG"),
     (b"GIF87a", "GIF"),
     (b"GIF89a", "GIF"),
-    (b"BM", "BMP"),
     (b"II*\0", "TIFF"),
     (b"MM\0*", "TIFF"),
 )
@@ -71,6 +70,9 @@ def recognise(head: bytes) -> str | None:
     for signature, name in SIGNATURES:
         if head.startswith(signature):
             return name
+    # The size of its second header, never over 255: text may begin with these letters too.
+    if head[:2] == b"BM" and head[15:18] == bytes(3):
+        return "BMP"
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "WEBP"
     if head[4:8] == b"ftyp":
@@ -200,7 +202,8 @@ def _register_heif() -> None:
         import pillow_heif
     except ImportError as error:
         raise UnsupportedFormatError(
-            'This is a HEIC picture; reading it needs: pip install "unmask[heic]"'
+            "This is a HEIC picture; reading it needs an optional part, in Unmask's own folder: "
+            'pip install ".[heic]"'
         ) from error
     pillow_heif.register_heif_opener()
 

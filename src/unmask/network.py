@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, NamedTuple, cast, get_origin, get_type_hints
+from typing import Any, NamedTuple, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
 import onnxruntime
@@ -136,7 +136,10 @@ def weights_file(path: Path | None, precision: Precision) -> Path:
 
     Raises:
         ModelError: the int8 file is not there.
+        ValueError: there is no such precision.
     """
+    if precision not in get_args(Precision):
+        raise ValueError(f"precision {precision!r}: expected {' or '.join(get_args(Precision))}")
     file = path or Path(str(files("unmask.weights").joinpath(SHIPPED)))
     if precision == "fp32":
         return file

@@ -59,13 +59,13 @@ def render(
         bar = _bar(report, info.width, px_per_s)
         stream = output.add_stream("libx264", options={"crf": "20", "preset": "veryfast"})
         # H.264 stores colour for pairs of pixels; an odd last row or column is left out.
-        stream.width = info.width // 2 * 2
+        stream.width = max(info.width // 2 * 2, 2)
         stream.height = (info.height + BAR_PX) // 2 * 2
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = CLOCK
         last_ms = -1
         for frame in video.frames(range(info.n_frames)):
-            canvas = PIL.Image.new("RGB", (info.width, info.height + BAR_PX))
+            canvas = PIL.Image.new("RGB", (max(info.width, 2), info.height + BAR_PX))
             canvas.paste(_picture(frame, info))
             canvas.paste(bar, (0, info.height))
             draw = PIL.ImageDraw.Draw(canvas)

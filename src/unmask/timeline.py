@@ -213,7 +213,7 @@ class Timeline:
             method=self._method,
             model=model,
             timings_ms=timings_ms,
-            detail=self._cut_short(),
+            detail=" ".join(filter(None, (self._out_of_time(), self._cut_short()))) or None,
         )
 
     def _people(self) -> tuple[list[tuple[int, _Moment]], list[list[tuple[int, int]]]]:
@@ -263,6 +263,15 @@ class Timeline:
         n_seen = np.bincount(nearest, [moment.reason is None for _, moment in moments])[nearest]
         weights: list[float] = (1 / np.maximum(n_seen, 1)).tolist()
         return weights
+
+    def _out_of_time(self) -> str | None:
+        n_late = sum(one.reason is Reason.TIMED_OUT for one in self._moments.values())
+        if not n_late:
+            return None
+        return (
+            f"The time for one video (UNMASK_VIDEO_BUDGET_S) ran out: {n_late} of "
+            f"{len(self._moments)} frames were not looked at."
+        )
 
     def _cut_short(self) -> str | None:
         info = self._video.info

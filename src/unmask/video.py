@@ -442,6 +442,11 @@ def _open(source: str | Path | bytes | BinaryIO, max_bytes: int) -> tuple[Binary
             reason = getattr(error, "strerror", None) or error
             raise UnreadableError(f"Cannot read {source}: {reason}; expected a video.") from error
         owned = True
+    elif not hasattr(source, "read"):
+        raise UndecodableError(
+            "Expected a path, bytes or a stream opened in binary mode, "
+            f"got {type(source).__name__}."
+        )
     elif source.seekable():
         file, owned = source, False
     else:

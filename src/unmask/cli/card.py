@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from itertools import zip_longest
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from unmask.cli.detection import load_detector
 from unmask.cli.terminal import out
@@ -28,7 +30,6 @@ def info(
         values = {**dataclasses.asdict(card), "golden": golden, "sha256": identity.sha256}
         print(json.dumps(values, indent=2))  # noqa: T201 (the command's result)
         return
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     rows: dict[str, Any] = {
         "model": f"{identity.name} {identity.version}",
         "sha256": identity.sha256,
@@ -50,7 +51,20 @@ def info(
                 f"{rates['false_alarms']:.1%} of {rates['n_real']} genuine called likely_fake, "
                 f"{rates['detected']:.1%} of {rates['n_fake']} fakes"
             )
+    _print_rows({name: str(value) for name, value in rows.items()})
+
+
+def _print_rows(rows: Mapping[str, str]) -> None:
+    """Two columns, the second folded on a terminal; in a file or a pipe no line is."""
+    if out.is_terminal:
+        table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+        table.add_column()
+        table.add_column(overflow="fold")  # a checksum that is cut short is none
+        for name, value in rows.items():
+            table.add_row(Text(name), Text(value))
+        out.print(table)
+        return
+    width = max(map(len, rows)) + 2
     for name, value in rows.items():
-        table.add_row(name, str(value))
-    # In a file or a pipe no line is folded at the width of a terminal that is not there.
-    (out if out.is_terminal else Console(width=200, highlight=False)).print(table)
+        for label, line in zip_longest([name], value.splitlines() or [""], fillvalue=""):
+            out.print(f"{label:<{width}}{line}", markup=False)

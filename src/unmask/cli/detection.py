@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import stat
+import sys
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
@@ -12,32 +11,29 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from unmask.cli.inputs import expand, is_pipe, is_video
 from unmask.cli.printing import print_report
-from unmask.cli.terminal import ALL_ANALYSED, SOME_NOT_ANALYSED, progress_bar, showing
-from unmask.errors import ConfigurationError
-from unmask.files import below, is_folder
+from unmask.cli.targets import check_targets, draw_video, write_overlay
+from unmask.cli.terminal import (
+    ALL_ANALYSED,
+    SOME_NOT_ANALYSED,
+    err,
+    printable,
+    progress_bar,
+    showing,
+)
+from unmask.errors import ConfigurationError, InputError, UnmaskError
+from unmask.files import is_folder
 
 if TYPE_CHECKING:
     from unmask.detector import Detector
-    from unmask.types import Heatmap, Image, ImageReport, VideoReport
+    from unmask.types import ImageReport, Picture, VideoReport
 
-__all__ = ["check_targets", "detect", "is_video", "load_detector"]
+__all__ = ["detect", "load_detector"]
 
-PICTURES = {
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".avif", ".heic", ".heif"),
-    *(".gif", ".bmp", ".tif", ".tiff", ".jxl", ".jp2"),
-}
-VIDEOS = {
-    *(".mp4", ".m4v", ".mov", ".3gp", ".avi", ".mkv", ".webm"),
-    *(".wmv", ".flv", ".mpg", ".mpeg", ".mts", ".m2ts", ".ogv"),
-}
-"""Endings that are taken from a folder; a file that is named is taken whatever its ending.
-
-What is a picture or a video in a format that is not read is taken too: it then has its reason,
-where a folder would else pass for judged with it left out in silence.
-"""
-
+MAX_FRAMES = 30
 METHODS = ("scan", "majority", "average", "weighted")
+NO_HEATMAP = "no heat map: nothing spoke for FAKE"
 
 
 def detect(
@@ -53,7 +49,7 @@ def detect(
             min=1,
             help="of a video: over its whole length, and up to 24 more round suspicious moments",
         ),
-    ] = 30,
+    ] = MAX_FRAMES,
     every: Annotated[
         int | None,
         typer.Option(
@@ -82,29 +78,36 @@ def detect(
         raise ConfigurationError(f"--colormap {colormap}: expected jet or viridis")
     if precision not in (None, "fp32", "int8"):
         raise ConfigurationError(f"--precision {precision}: expected fp32 or int8")
-    files = list(_expand(paths))
+    if method not in METHODS:
+        raise ConfigurationError(f"--method {method}: expected {', '.join(METHODS)}")
+    if sys.stdout is None:
+        raise UnmaskError("the standard output is closed, so that nobody would see a verdict")
+    files, n_others = expand(paths)
     if not files:
         raise ConfigurationError("no picture or video in " + ", ".join(map(str, paths)))
-    for pipe in filter(_is_pipe, files):
+    for pipe in filter(is_pipe, files):
         # What a file is and its heat maps take a second look, which a pipe does not give.
         message = f"{pipe} is a pipe; expected a file. Save what comes out of it, and name that"
         raise ConfigurationError(message)
-    if method not in METHODS:
-        raise ConfigurationError(f"--method {method}: expected {', '.join(METHODS)}")
     if (render or contact_sheet) and not (len(files) == 1 and is_video(files[0])):
         raise ConfigurationError("--render and --contact-sheet take one video")
+    if colormap != "jet" and heatmap_dir is None:
+        raise ConfigurationError("--colormap is of heat maps; name a --heatmap-dir for them")
+    # Of a folder, what is in it may change from one run to the next.
+    if not any(map(is_folder, paths)):
+        are_videos = {is_video(file) for file in files}
+        if heatmap_dir and False not in are_videos:
+            raise ConfigurationError("--heatmap-dir is for pictures; --render draws a video")
+        if (max_frames != MAX_FRAMES or every or method != "scan") and True not in are_videos:
+            raise ConfigurationError("--max-frames, --every and --method are for videos")
     check_targets((render, contact_sheet), files)
-    overlays: list[Path] = []
-    if heatmap_dir is not None:
-        # The number keeps apart files of the same name from different folders.
-        names = (f"{number:04d}-{path.stem[:50]}.jpg" for number, path in enumerate(files))
-        overlays = [heatmap_dir / name for name in names]
-        try:
-            heatmap_dir.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            message = f"--heatmap-dir {heatmap_dir}: {error.strerror}; expected a folder"
-            raise ConfigurationError(message) from error
-        check_targets(overlays, files)
+    if contact_sheet and contact_sheet.suffix.lower() not in (".jpg", ".jpeg"):
+        raise ConfigurationError(f"{contact_sheet}: a contact sheet is a JPEG; name it .jpg")
+    overlays = _overlays(heatmap_dir, paths, files) if heatmap_dir else []
+    if n_others:
+        told = "1 file is" if n_others == 1 else f"{n_others} files are"
+        told += " neither picture nor video, by content or name, and left out"
+        err.print(told, soft_wrap=True)
     from unmask.report import to_dict
     from unmask.types import VideoReport
 
@@ -118,24 +121,62 @@ def detect(
     )
     for number, (path, report) in enumerate(zip(files, reports, strict=True)):
         complete &= report.verdict != "not_analysed"
+        faces = () if isinstance(report, VideoReport) else report.faces
+        maps = [face.heatmap for face in faces if face.heatmap is not None]
+        is_empty = all(one.empty for one in maps)
         if as_json:
             print(json.dumps(to_dict(report)), flush=True)  # noqa: T201 (the command's result)
         else:
-            print_report(report)
+            print_report(report, NO_HEATMAP if maps and is_empty else None)
         if isinstance(report, VideoReport):
-            _draw(path, report, render, contact_sheet)
-            continue
-        maps = [face.heatmap for face in report.faces if face.heatmap is not None]
-        if overlays and maps:
-            _write_overlay(detector.read(path).pixels, maps, overlays[number], colormap)
+            draw_video(path, report, render, contact_sheet)
+        elif overlays and not is_empty:
+            picture = _read_again(detector, path, report)
+            complete &= picture is not None
+            if picture is not None:
+                write_overlay(picture, maps, overlays[number], colormap)
     raise typer.Exit(ALL_ANALYSED if complete else SOME_NOT_ANALYSED)
+
+
+def _overlays(folder: Path, paths: Iterable[Path], files: Iterable[Path]) -> list[Path]:
+    """Where the heat maps of each file go, in a folder that is made.
+
+    Raises:
+        ConfigurationError: the folder is in one that is judged, or cannot be written to.
+    """
+    for judged in filter(is_folder, paths):
+        if folder.resolve().is_relative_to(judged.resolve()):
+            message = f"--heatmap-dir {folder} is in {judged}, of which all is judged"
+            raise ConfigurationError(f"{message}, the heat maps too when run again; name another")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"--heatmap-dir {folder}: {error.strerror}; expected a folder"
+        raise ConfigurationError(message) from error
+    # The number keeps apart files of the same name from different folders.
+    names = (f"{number:04d}-{path.stem[:50]}.jpg" for number, path in enumerate(files))
+    targets = [folder / name for name in names]
+    check_targets(targets, files)
+    return targets
+
+
+def _read_again(detector: Detector, path: Path, report: ImageReport) -> Picture | None:
+    """The picture that was judged; None, and told, where the file has changed since."""
+    try:
+        picture = detector.read(path)
+        if picture.sha256 == report.sha256:
+            return picture
+    except InputError:
+        pass
+    told = f"{printable(str(path))} has changed since it was judged: no heat map is written"
+    err.print(told, markup=False, soft_wrap=True)
+    return None
 
 
 def _reports(
     detector: Detector, files: Iterable[Path], *, heatmaps: bool, options: dict[str, Any]
 ) -> Iterator[ImageReport | VideoReport]:
     """One report a file, in order; a file that cannot be read has one too."""
-    from unmask.errors import InputError
     from unmask.timeline import refusal
 
     for are_videos, group in groupby(files, key=is_video):
@@ -157,97 +198,3 @@ def load_detector(**settings: object) -> Detector:
     from unmask.settings import load_settings
 
     return Detector.from_settings(load_settings(**settings))
-
-
-def check_targets(targets: Iterable[Path | None], sources: Iterable[Path | None]) -> None:
-    """Let only what can be written pass, before the work and never over what it is about.
-
-    Raises:
-        ConfigurationError: a target is one of the sources or another target, is a folder, or is in
-            one that does not exist or may not be written to.
-    """
-    read = {_place(source) for source in sources if source is not None} - {None}
-    written: set[Path] = set()
-    for target in filter(None, targets):
-        if is_folder(target):
-            raise ConfigurationError(f"{target} is a folder; name a file to write")
-        if not is_folder(target.parent):
-            raise ConfigurationError(f"{target}: the folder {target.parent} does not exist")
-        if not os.access(target.parent, os.W_OK):
-            raise ConfigurationError(f"{target}: the folder {target.parent} may not be written to")
-        if _place(target) in read or target.resolve() in written:
-            raise ConfigurationError(f"{target} would be overwritten; name another file to write")
-        written.add(target.resolve())
-
-
-def _place(path: Path) -> tuple[int, int] | None:
-    """What a file is by, whatever it is called; None where there is none, or none to be seen."""
-    found = _stat(path)
-    return found and (found.st_dev, found.st_ino)
-
-
-def _stat(path: Path) -> os.stat_result | None:
-    try:
-        return path.stat()
-    except (OSError, ValueError):
-        return None
-
-
-def _is_pipe(path: Path) -> bool:
-    found = _stat(path)
-    return found is not None and stat.S_ISFIFO(found.st_mode)
-
-
-def _expand(paths: Iterable[Path]) -> Iterator[Path]:
-    """Files as they are named; of a folder, every picture and video below it, by name."""
-    for path in paths:
-        if is_folder(path):
-            yield from filter(_is_wanted, below(path))
-        else:
-            yield path
-
-
-def _is_wanted(path: Path) -> bool:
-    if is_folder(path):  # one that may not be looked into, to be told as unreadable
-        return True
-    # To open a pipe would be to wait for somebody to write into it.
-    return path.suffix.lower() in PICTURES | VIDEOS and not _is_pipe(path)
-
-
-def is_video(path: Path) -> bool:
-    """By its content; where that is nothing we read, the name says as what to refuse it."""
-    from unmask.detector import kind_of
-
-    try:
-        with path.open("rb") as file:
-            kind = kind_of(file)
-    except (OSError, ValueError):
-        kind = None
-    return path.suffix.lower() in VIDEOS if kind is None else kind == "video"
-
-
-def _draw(path: Path, report: VideoReport, render: Path | None, sheet: Path | None) -> None:
-    if report.sha256 is None or not (render or sheet):
-        return
-    import PIL.Image
-
-    from unmask import render as drawing
-
-    try:
-        if sheet is not None:
-            PIL.Image.fromarray(drawing.contact_sheet(path, report)).save(sheet, "JPEG", quality=92)
-        if render is not None:
-            with progress_bar(transient=True) as bar:
-                drawing.render(path, report, render, progress=showing(bar, render.name))
-    except OSError as error:
-        message = f"cannot write {error.filename or render or sheet}: {error.strerror}"
-        raise ConfigurationError(message) from error
-
-
-def _write_overlay(image: Image, maps: list[Heatmap], target: Path, colormap: Any) -> None:
-    import PIL.Image
-
-    from unmask.heatmap import overlay
-
-    shown = overlay(image, maps, colormap=colormap)
-    PIL.Image.fromarray(shown).save(target, quality=92)

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from unmask.cli.detection import check_targets, is_video, load_detector
+from unmask.cli.detection import load_detector
+from unmask.cli.inputs import is_video
+from unmask.cli.targets import check_targets
 from unmask.cli.terminal import out, progress_bar
 from unmask.errors import ConfigurationError, DataError
 
@@ -36,7 +38,9 @@ def evaluate(
         Path | None, typer.Option("--from-scores", help="measure this score CSV, run no model")
     ] = None,
     results: Annotated[Path | None, typer.Option("--out", help="write the results, JSON")] = None,
-    plots: Annotated[Path | None, typer.Option(help="folder for the plots")] = None,
+    plots: Annotated[
+        Path | None, typer.Option(file_okay=False, help="folder for the plots")
+    ] = None,
     other: Annotated[Path | None, typer.Option("--compare", help="another score CSV")] = None,
     name: Annotated[
         str | None, typer.Option(help="of the results; default: the manifest's")

@@ -19,8 +19,10 @@ COLOURS = {
 }
 
 
-def print_report(report: ImageReport | VideoReport) -> None:
+def print_report(report: ImageReport | VideoReport, remark: str | None = None) -> None:
     """One line a file, and a line for each face or person where there are several.
+
+    A `remark` stands beside the reason.
 
     People count from 1, here as on the page; the indices of the JSON are those of its lists.
     """
@@ -29,7 +31,8 @@ def print_report(report: ImageReport | VideoReport) -> None:
     colour = COLOURS[report.verdict]
     out.print(f"[{colour}]{report.verdict:<12}[/]  {_percent(report.p_fake)}  ", end="")
     out.print(printable(str(report.path)), markup=False, end="")
-    out.print(f"  ({printable(_why(report))})" if _why(report) else "", markup=False)
+    why = "; ".join(filter(None, (_why(report), remark)))
+    out.print(f"  ({printable(why)})" if why else "", markup=False)
     if isinstance(report, VideoReport):
         _print_people(report)
     elif len(report.faces) > 1:
@@ -45,7 +48,7 @@ def print_report(report: ImageReport | VideoReport) -> None:
 def _print_people(report: VideoReport) -> None:
     for number, track in enumerate(report.tracks, 1):
         colour = COLOURS[track.verdict]
-        when = f"{track.start_s:.1f} to {track.end_s:.1f} s, {track.n_scored} frames"
+        when = f"{track.start_s:.1f} to {track.end_s:.1f} s, {_frames(track.n_scored)}"
         share = "" if track.vote_share is None else f", {track.vote_share:.0%} of the votes FAKE"
         reason = f"  ({track.reason})" if track.reason else ""
         line = f"[{colour}]{track.verdict:<12}[/]  {_percent(track.p_fake)}  {when}{share}{reason}"
@@ -54,15 +57,19 @@ def _print_people(report: VideoReport) -> None:
             span = f"{interval.start_s:.1f} to {interval.end_s:.1f} s"
             out.print(f"        suspicious: {span}  {_percent(interval.p_fake)}")
     if report.coverage is not None:
-        seen = f"{report.coverage.scored} of {report.coverage.sampled} frames scored"
+        seen = f"{report.coverage.scored} of {_frames(report.coverage.sampled)} scored"
         out.print(f"    {seen}, {report.coverage.analysed_share:.0%} of the length analysed")
+
+
+def _frames(n: int) -> str:
+    return "1 frame" if n == 1 else f"{n} frames"
 
 
 def _percent(p_fake: float | None) -> str:
     """A probability, or that there is none, in a column."""
     from unmask.types import percent
 
-    return "   —  " if p_fake is None else f"{percent(p_fake):>6}"
+    return "     -" if p_fake is None else f"{percent(p_fake):>6}"
 
 
 def _why(report: ImageReport | VideoReport) -> str:

@@ -22,7 +22,9 @@ __all__ = [
 
 ALL_ANALYSED, FAILED, WRONG_USAGE, SOME_NOT_ANALYSED = 0, 1, 2, 3
 
-out, err = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False)
+# No emoji: rich would rewrite ":100:" in the name of a file.
+out = Console(highlight=False, emoji=False, soft_wrap=True)
+err = Console(highlight=False, emoji=False, stderr=True)
 
 
 def printable(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from unmask.cli.terminal import out, progress_bar
+from unmask.cli.terminal import out, printable, progress_bar
 from unmask.errors import ConfigurationError, MissingExtraError
 from unmask.files import is_folder
 
@@ -21,7 +21,9 @@ def prepare(
         Path,
         typer.Argument(help="a folder with {train,val,test}/{real,fake}, or a CSV: path,label,…"),
     ],
-    target: Annotated[Path, typer.Argument(help="folder for manifest.csv and the face pictures")],
+    target: Annotated[
+        Path, typer.Argument(file_okay=False, help="folder for manifest.csv and the face pictures")
+    ],
     faces: Annotated[
         str, typer.Option(help="detect: find the faces; whole: each picture is a face crop")
     ] = "detect",
@@ -51,22 +53,23 @@ def prepare(
             workers=workers or os.cpu_count() or 1,
             progress=lambda count, total: bar.update(task, completed=count, total=total),
         )
-    out.print(f"{done.manifest}: {done.n_pictures} pictures", markup=False)
+    _tell(f"{done.manifest}: {done.n_pictures} pictures")
     for split, labels in done.by_split.items():
         told = ", ".join(f"{count} {label}" for label, count in labels.items())
-        out.print(f"  split {split or '(none)'}: {told}", markup=False)
+        _tell(f"  split {split or '(none)'}: {told}")
     if done.left_out:
         reasons = ", ".join(f"{count} {reason}" for reason, count in done.left_out.items())
-        out.print(f"left out: {reasons}; see {target / 'left-out.csv'}", markup=False)
+        _tell(f"left out: {reasons}; see {target / 'left-out.csv'}")
     if done.leaks:
-        out.print(
-            f"{len(done.leaks)} leaks between splits, see {target / 'leakage.csv'}", markup=False
-        )
+        _tell(f"{len(done.leaks)} leaks between splits, see {target / 'leakage.csv'}")
 
 
 def train(
     manifest: Annotated[Path, typer.Argument(help="a manifest made by unmask prepare")],
-    run: Annotated[Path, typer.Argument(help="folder of this run; an unfinished one is resumed")],
+    run: Annotated[
+        Path,
+        typer.Argument(file_okay=False, help="folder of this run; an unfinished one is resumed"),
+    ],
     config: Annotated[Path | None, typer.Option(help="a TOML file over the defaults")] = None,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", help="one value: stage1.epochs=2")
@@ -96,7 +99,7 @@ def train(
             bar.update(tasks[what], completed=entry["step"])
 
         best = run_training(resolved, manifest, run, start=start, progress=show)
-    out.print(f"best weights: {best}")
+    _tell(f"best weights: {best}")
 
 
 def curves(
@@ -105,11 +108,13 @@ def curves(
     """Draw the learning curves of a run."""
     from unmask.training.log import draw_curves
 
-    out.print(f"learning curves: {draw_curves(run)}", markup=False)
+    _tell(f"learning curves: {draw_curves(run)}")
 
 
 def import_(
-    weights: Annotated[Path, typer.Argument(help="state_dict of an Xception, .pt or .safetensors")],
+    weights: Annotated[
+        Path, typer.Argument(exists=True, help="state_dict of an Xception, .pt or .safetensors")
+    ],
     target: Annotated[Path, typer.Argument(help="the .pt file to write, for unmask export")],
     name: Annotated[str, typer.Option(help="of the model, for its card")] = "imported-xception",
     input_size: Annotated[
@@ -131,11 +136,11 @@ def import_(
         crop_margin=crop_margin,
         fake_class=fake_class,
     )
-    out.print(f"{target}: {config.imported}", markup=False)
+    _tell(f"{target}: {config.imported}")
 
 
 def export(
-    best: Annotated[Path, typer.Argument(help="best.pt of a run")],
+    best: Annotated[Path, typer.Argument(exists=True, help="best.pt of a run")],
     manifest: Annotated[Path, typer.Argument(help="its manifest; split val calibrates the model")],
     target: Annotated[Path, typer.Argument(help="the .onnx file to write")],
     documentation: Annotated[Path, typer.Option(help="TOML file of the card's documentation")],
@@ -166,7 +171,12 @@ def export(
             precision=precision,  # type: ignore[arg-type]
             progress=lambda count, total: bar.update(task, completed=count, total=total),
         )
-    out.print(f"{target}: {card['calibration']['method']}, thresholds {card['thresholds']}")
+    _tell(f"{target}: {card['calibration']['method']}, thresholds {card['thresholds']}")
+
+
+def _tell(line: str) -> None:
+    """As it is: what is in brackets in the name of a folder is no markup."""
+    out.print(printable(line), markup=False)
 
 
 @contextmanager

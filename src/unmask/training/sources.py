@@ -27,6 +27,8 @@ def read_sources(source: Path) -> list[Source]:
         DataError: no rows, a table that is none, a label other than real and fake, a file that is
             missing, twice, or of a name that no manifest can hold.
     """
+    if not source.exists():
+        raise DataError(f"{source}: there is no such folder, and no such CSV file")
     rows = _read_folder(source) if source.is_dir() else _read_csv(source)
     if not rows:
         raise DataError(
