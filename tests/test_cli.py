@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import socket
 import struct
 import subprocess
@@ -928,5 +929,19 @@ def test_training_without_its_extra_says_what_to_install(
     assert 'pip install ".[train]"' in " ".join(result.err.split())
 
 
-def test_every_reason_of_a_bad_input_is_a_documented_one() -> None:
+def test_every_reason_is_a_documented_one() -> None:
     assert set(BAD.values()) <= set(map(str, Reason))
+    told = (ROOT / "docs" / "command-line.md").read_text("utf-8").partition("### Reasons")[2]
+    assert set(re.findall(r"`(\w+)`", told)) - {"inconclusive"} == set(map(str, Reason))
+
+
+def test_every_key_of_the_json_is_a_documented_one(
+    run: Run, clip: Callable[..., bytes], tmp_path: Path
+) -> None:
+    video = tmp_path / "clip.mp4"
+    video.write_bytes(clip([np.zeros((64, 64, 3), np.uint8)] * 2))
+    told = (ROOT / "docs" / "command-line.md").read_text("utf-8").split("```")
+    for path, kind in ((ASTRONAUT, "image"), (video, "video")):
+        [block] = [part for part in told if f'"kind": "{kind}"' in part]
+        [report] = run("detect", "--json", path).objects
+        assert report.keys() <= set(re.findall(r'"(\w+)"', block))
