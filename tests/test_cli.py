@@ -102,6 +102,12 @@ def test_a_picture_is_a_line_and_status_0(run: Run, detector: Detector) -> None:
     assert result.err == ""
 
 
+def test_several_files_are_counted_in_the_end_beside_the_verdicts(run: Run, sky: Path) -> None:
+    result = run("detect", ASTRONAUT, EXAMPLES / "astronaut-fake.jpg", sky)
+    assert result.err == "3 files: 1 likely_fake, 1 likely_real, 1 not_analysed\n"
+    assert run("detect", "--json", ASTRONAUT, sky).err == ""
+
+
 def test_several_faces_are_a_line_each(run: Run, tmp_path: Path) -> None:
     photo = np.asarray(PIL.Image.open(ASTRONAUT).convert("RGB"))
     path = tmp_path / "two.png"
@@ -767,7 +773,8 @@ def test_a_name_in_no_encoding_does_not_stop_the_rest(tmp_path: Path) -> None:
     path.write_bytes(b"no picture")
     for options in ([], ["--json"]):
         result = program("detect", *options, path, tmp_path / "missing.jpg")
-        assert (result.status, result.err) == (3, "")
+        assert result.status == 3
+        assert result.err == ("" if options else "2 files: 2 not_analysed\n")
         assert len(result.out.splitlines()) == 2
 
 
