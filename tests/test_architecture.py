@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import unmask
 from unmask.cli import COMMANDS
 from unmask.settings import Settings
 
@@ -140,6 +141,11 @@ def test_every_public_name_of_the_library_is_in_all(name: str) -> None:
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
     }
     assert public <= set(declared(tree) or ())
+
+
+def test_the_library_shows_what_it_offers_and_nothing_else() -> None:
+    assert dir(unmask) == sorted(unmask.__all__)
+    assert all(getattr(unmask, name) is not None for name in dir(unmask))
 
 
 @pytest.mark.parametrize("name", TREES)

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import socket
 import struct
 import subprocess
@@ -99,6 +100,12 @@ def test_a_picture_is_a_line_and_status_0(run: Run, detector: Detector) -> None:
     assert str(ASTRONAUT) in line
     assert "%" in line
     assert result.err == ""
+
+
+def test_several_files_are_counted_in_the_end_beside_the_verdicts(run: Run, sky: Path) -> None:
+    result = run("detect", ASTRONAUT, EXAMPLES / "astronaut-fake.jpg", sky)
+    assert result.err == "3 files: 1 likely_fake, 1 likely_real, 1 not_analysed\n"
+    assert run("detect", "--json", ASTRONAUT, sky).err == ""
 
 
 def test_several_faces_are_a_line_each(run: Run, tmp_path: Path) -> None:
@@ -766,7 +773,8 @@ def test_a_name_in_no_encoding_does_not_stop_the_rest(tmp_path: Path) -> None:
     path.write_bytes(b"no picture")
     for options in ([], ["--json"]):
         result = program("detect", *options, path, tmp_path / "missing.jpg")
-        assert (result.status, result.err) == (3, "")
+        assert result.status == 3
+        assert result.err == ("" if options else "2 files: 2 not_analysed\n")
         assert len(result.out.splitlines()) == 2
 
 
@@ -928,5 +936,19 @@ def test_training_without_its_extra_says_what_to_install(
     assert 'pip install ".[train]"' in " ".join(result.err.split())
 
 
-def test_every_reason_of_a_bad_input_is_a_documented_one() -> None:
+def test_every_reason_is_a_documented_one() -> None:
     assert set(BAD.values()) <= set(map(str, Reason))
+    told = (ROOT / "docs" / "command-line.md").read_text("utf-8").partition("### Reasons")[2]
+    assert set(re.findall(r"`(\w+)`", told)) - {"inconclusive"} == set(map(str, Reason))
+
+
+def test_every_key_of_the_json_is_a_documented_one(
+    run: Run, clip: Callable[..., bytes], tmp_path: Path
+) -> None:
+    video = tmp_path / "clip.mp4"
+    video.write_bytes(clip([np.zeros((64, 64, 3), np.uint8)] * 2))
+    told = (ROOT / "docs" / "command-line.md").read_text("utf-8").split("```")
+    for path, kind in ((ASTRONAUT, "image"), (video, "video")):
+        [block] = [part for part in told if f'"kind": "{kind}"' in part]
+        [report] = run("detect", "--json", path).objects
+        assert report.keys() <= set(re.findall(r'"(\w+)"', block))

@@ -55,6 +55,14 @@ def test_figures_are_those_of_the_results_files(document):
     assert render(text, ROOT / "docs" / "results") == text, "run make figures"
 
 
+def test_the_page_of_the_library_runs():
+    text = (ROOT / "docs" / "library.md").read_text(encoding="utf-8")
+    code = "\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "missing.jpg not_analysed unreadable" in done.stdout
+
+
 def test_the_sums_of_the_specification_are_as_the_document_has_them():
     """Corrections I10, J2 and J5: what it says beside what its own figures give."""
     text = (ROOT / "docs" / "evaluation.md").read_text("utf-8")

@@ -12,11 +12,29 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from unmask.errors import InputError, ModelError, UnmaskError
+from unmask.errors import (
+    ConfigurationError,
+    InputError,
+    ModelError,
+    TooLargeError,
+    UndecodableError,
+    UnmaskError,
+    UnreadableError,
+    UnsupportedFormatError,
+)
 
 if TYPE_CHECKING:
     from unmask.detector import Detector
-    from unmask.types import FaceReport, ImageReport, Prediction, Reason, Verdict
+    from unmask.report import to_dict
+    from unmask.types import (
+        FaceReport,
+        ImageReport,
+        Prediction,
+        Reason,
+        TrackReport,
+        Verdict,
+        VideoReport,
+    )
 
 __version__ = "0.1.0"
 
@@ -24,6 +42,7 @@ __version__ = "0.1.0"
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __all__ = [
+    "ConfigurationError",
     "Detector",
     "FaceReport",
     "ImageReport",
@@ -31,15 +50,27 @@ __all__ = [
     "ModelError",
     "Prediction",
     "Reason",
+    "TooLargeError",
+    "TrackReport",
+    "UndecodableError",
     "UnmaskError",
+    "UnreadableError",
+    "UnsupportedFormatError",
     "Verdict",
+    "VideoReport",
     "__version__",
+    "to_dict",
 ]
+
+_PLACES = {"Detector": "unmask.detector", "to_dict": "unmask.report"}
 
 
 def __getattr__(name: str) -> Any:
     """Load the vocabulary, and the detector with ONNX Runtime, only when asked for (PEP 562)."""
     if name in __all__:
-        module = import_module("unmask.detector" if name == "Detector" else "unmask.types")
-        return getattr(module, name)
+        return getattr(import_module(_PLACES.get(name, "unmask.types")), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

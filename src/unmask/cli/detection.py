@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from unmask.cli.inputs import expand, is_pipe, is_video
-from unmask.cli.printing import print_report
+from unmask.cli.printing import print_counts, print_report
 from unmask.cli.targets import check_targets, draw_video, write_overlay
 from unmask.cli.terminal import (
     ALL_ANALYSED,
@@ -113,6 +114,7 @@ def detect(
 
     detector = load_detector(**({"precision": precision} if precision else {}))
     complete = True
+    counts: Counter[str] = Counter()
     reports = _reports(
         detector,
         files,
@@ -121,6 +123,7 @@ def detect(
     )
     for number, (path, report) in enumerate(zip(files, reports, strict=True)):
         complete &= report.verdict != "not_analysed"
+        counts[report.verdict] += 1
         faces = () if isinstance(report, VideoReport) else report.faces
         maps = [face.heatmap for face in faces if face.heatmap is not None]
         is_empty = all(one.empty for one in maps)
@@ -135,6 +138,8 @@ def detect(
             complete &= picture is not None
             if picture is not None:
                 write_overlay(picture, maps, overlays[number], colormap)
+    if len(files) > 1 and not as_json:
+        print_counts(counts)
     raise typer.Exit(ALL_ANALYSED if complete else SOME_NOT_ANALYSED)
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from unmask.cli.terminal import out, printable
+from unmask.cli.terminal import err, out, printable
 
 if TYPE_CHECKING:
     from unmask.types import ImageReport, VideoReport
 
-__all__ = ["print_report"]
+__all__ = ["print_counts", "print_report"]
 
 COLOURS = {
     "likely_fake": "bold red",
@@ -43,6 +44,12 @@ def print_report(report: ImageReport | VideoReport, remark: str | None = None) -
             reason = f"  ({face.reason})" if face.reason else ""
             colour = COLOURS[face.verdict]
             out.print(f"    face {n}: [{colour}]{face.verdict:<12}[/]  {score}  {place}{reason}")
+
+
+def print_counts(counts: Mapping[str, int]) -> None:
+    """How many files have each verdict, apart from the verdicts themselves."""
+    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in COLOURS if counts[verdict])
+    err.print(f"{sum(counts.values())} files: {told}", soft_wrap=True)
 
 
 def _print_people(report: VideoReport) -> None:
