@@ -40,7 +40,7 @@ def post_worker_init(worker: Any) -> None:
 
 
 def worker_exit(_server: Any, worker: Any) -> None:
-    """Hand back the jobs and end, also where somebody still sends: Python would wait for them."""
+    """Hand back the jobs and end, though somebody still sends: Python would wait for them."""
     if worker.pid == os.getpid() and getattr(worker, "wsgi", None) is not None:
         worker.wsgi.extensions["unmask"].jobs.close()
         os._exit(0)

@@ -157,7 +157,8 @@ class Settings(BaseSettings):
         """How many threads a server needs: one per place in line or stream, and some always free.
 
         With fewer, requests would wait where nobody can tell them to come back later, and /health
-        behind them.
+        behind them. Under gunicorn, which reads bodies in these threads, slow uploads take them all
+        the same, unless a proxy before it buffers.
         """
         return self.max_concurrent + self.max_queued + self.max_streams + 4
 
