@@ -103,7 +103,7 @@ def test_heic() -> None:
 def test_heic_without_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     data = b"\0\0\0\x18ftypheic\0\0\0\0heicmif1" + bytes(100)
-    with pytest.raises(UnsupportedFormatError, match=r'pip install "unmask\[heic\]"'):
+    with pytest.raises(UnsupportedFormatError, match=r'pip install "\.\[heic\]"'):
         read(data)
 
 

@@ -141,7 +141,7 @@ def test_what_cannot_end_well_stops_before_scoring(manifest, tmp_path, arguments
 
 def test_plots_that_cannot_be_drawn_stop_before_scoring(manifest, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(MissingExtraError, match=r"unmask\[train\]"):
+    with pytest.raises(MissingExtraError, match=r"\.\[train\]"):
         measure(manifest, refuse, name="drawn", plots=tmp_path)
 
 

@@ -52,5 +52,5 @@ def test_without_matplotlib_the_message_has_the_line_that_installs_it(
     results, tmp_path, monkeypatch
 ):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(MissingExtraError, match=r'pip install "unmask\[train\]"'):
+    with pytest.raises(MissingExtraError, match=r'pip install "\.\[train\]"'):
         plot(results, tmp_path)

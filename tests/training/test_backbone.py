@@ -48,7 +48,7 @@ def test_the_port_of_xception_has_another_epsilon_and_pads_its_pooling_evenly():
 
 def test_without_timm_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "timm", None)
-    with pytest.raises(MissingExtraError, match=r"pip install \"unmask\[timm\]\""):
+    with pytest.raises(MissingExtraError, match=r"pip install \"\.\[timm\]\""):
         FusionNetwork(backbone="timm:resnet50")
 
 

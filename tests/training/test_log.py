@@ -84,7 +84,7 @@ def test_a_run_does_without_matplotlib_and_the_command_names_it(tmp_path, monkey
     told(tmp_path)
     assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 6
     assert not (tmp_path / "curves.png").exists()
-    with pytest.raises(MissingExtraError, match=r"unmask\[train\]"):
+    with pytest.raises(MissingExtraError, match=r"\.\[train\]"):
         draw_curves(tmp_path)
 
 
