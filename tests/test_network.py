@@ -332,3 +332,9 @@ def test_nothing_is_noted_or_sent_of_its_use(tmp_path: Path) -> None:
     code = "from unmask.network import Network; Network()"
     subprocess.run([sys.executable, "-c", code], check=True, env={**kept, **home})
     assert list(tmp_path.rglob("*")) == []
+
+
+def test_idle_threads_do_not_look_for_work() -> None:
+    """They would keep a core from the decoder and the detector for as long as they look."""
+    options = Network()._session.get_session_options()
+    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
