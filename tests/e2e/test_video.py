@@ -7,7 +7,7 @@ import json
 import math
 import re
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -284,37 +284,38 @@ def test_a_job_is_followed_by_asking_where_events_do_not_come(
     expect(page.get_by_role("slider", name="Moments of Person 1")).to_be_visible()
 
 
-def test_a_part_of_the_page_that_does_not_arrive_is_told(
-    chromium: Browser, server: str, judged: dict[str, Any]
-) -> None:
+@pytest.fixture
+def cut_off(chromium: Browser, server: str) -> Iterator[Page]:
+    """The start page, to which no more of the page will arrive."""
     with closing(chromium.new_context()) as context:
         page = context.new_page()
         page.goto(server)
         expect(page.get_by_text("up to", exact=False).first).to_be_visible()
         page.route("**/_next/static/chunks/**", lambda route: route.abort())
-        page.get_by_role("link", name="History").click()
-        expect(heading(page)).to_have_text("This page broke off")
-        page.unroute("**/_next/static/chunks/**")
-        page.get_by_role("button", name="Load again").click()
-        expect(heading(page)).to_have_text("History")
-        expect(page.get_by_role("list", name="Results")).to_be_visible()
+        yield page
+
+
+def test_a_part_of_the_page_that_does_not_arrive_is_told(
+    cut_off: Page, judged: dict[str, Any]
+) -> None:
+    cut_off.get_by_role("link", name="History").click()
+    expect(heading(cut_off)).to_have_text("This page broke off")
+    cut_off.unroute("**/_next/static/chunks/**")
+    cut_off.get_by_role("button", name="Load again").click()
+    expect(heading(cut_off)).to_have_text("History")
+    expect(cut_off.get_by_role("list", name="Results")).to_be_visible()
     assert judged["state"] == "finished"
 
 
 def test_a_part_of_the_page_that_does_not_arrive_costs_no_other(
-    chromium: Browser, server: str, photos: dict[str, Path]
+    cut_off: Page, photos: dict[str, Path]
 ) -> None:
-    with closing(chromium.new_context()) as context:
-        page = context.new_page()
-        page.goto(server)
-        expect(page.get_by_text("up to", exact=False).first).to_be_visible()
-        page.route("**/_next/static/chunks/**", lambda route: route.abort())
-        send(page, photos["no-face"])
-        expect(heading(page)).to_have_text("Not analysed")
-        page.get_by_role("link", name="History", exact=True).click()
-        expect(heading(page)).to_have_text("This page broke off")
-        page.go_back()
-        expect(heading(page)).to_have_text("Not analysed")
+    send(cut_off, photos["no-face"])
+    expect(heading(cut_off)).to_have_text("Not analysed")
+    cut_off.get_by_role("link", name="History", exact=True).click()
+    expect(heading(cut_off)).to_have_text("This page broke off")
+    cut_off.go_back()
+    expect(heading(cut_off)).to_have_text("Not analysed")
 
 
 def test_a_job_that_is_gone_is_told(page: Page, server: str) -> None:
