@@ -217,7 +217,7 @@ class TestJudge:
         faces = [face(0.99, score=0.75)] * 9
         report = judge(faces, [float(i) for i in range(9)], n_sampled=30, verdict_of=verdict_of)
         assert (report.verdict, report.reason) == (Verdict.NOT_ANALYSED, Reason.DOUBTFUL_FACE)
-        assert report.p_fake is None
+        assert (report.p_fake, report.n_faces, report.n_scored) == (None, 9, 0)
 
     def test_too_few_frames_to_be_called_fake(self) -> None:
         assert track([0.99] * 4).verdict is Verdict.LIKELY_FAKE

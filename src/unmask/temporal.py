@@ -192,7 +192,7 @@ def judge(
         start_s=times_s[0],
         end_s=times_s[-1],
         n_faces=len(faces),
-        n_scored=sum(sound),
+        n_scored=0 if verdict is Verdict.NOT_ANALYSED else sum(sound),
         intervals=suspicious(scored_s, scores, gaps_s) if is_suspect else (),
     )
 

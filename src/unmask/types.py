@@ -383,9 +383,9 @@ class Interval:
 class TrackReport:
     """What is known of one person in a video.
 
-    `n_scored` counts the faces that were scored and keep every rule of the model card. `p_fake` is
-    None where nothing was scored, and where votes were counted: then `vote_share`, in [0, 1], is
-    the share of FAKE, which is no probability.
+    `n_scored` counts the faces that were scored and keep every rule of the model card; none of what
+    was taken for a pattern. `p_fake` is None where nothing was scored, and where votes were
+    counted: then `vote_share`, in [0, 1], is the share of FAKE, which is no probability.
     """
 
     verdict: Verdict
