@@ -172,6 +172,25 @@ def test_a_person_who_is_too_small_beside_one_who_is_not(video: Video) -> None:
     assert report.reason is Reason.SOME_FACES_NOT_ANALYSED
 
 
+@pytest.mark.parametrize(
+    ("p_fake", "frames", "reason"),
+    [
+        (0.6, 50, None),  # between the thresholds: judged, as a face of a picture is
+        (0.99, 2, Reason.SOME_FACES_NOT_ANALYSED),  # seen too little to be judged
+        (0.02, 50, None),
+    ],
+)
+def test_a_fake_beside_somebody_who_is(
+    p_fake: float, frames: int, reason: Reason | None, video: Video
+) -> None:
+    def look(frame: Frame) -> list[FaceReport]:
+        is_seen = frame.time_s >= 600 - 12 * frames
+        return [face(0.99, x=20), *([face(p_fake, x=110)] if is_seen else [])]
+
+    report = watched(video, look, method="average")  # which takes no closer look
+    assert (report.verdict, report.reason) == (Verdict.LIKELY_FAKE, reason)
+
+
 def test_what_was_taken_for_a_pattern_is_nothing_that_was_analysed(video: Video) -> None:
     report = watched(video, lambda _: [face(0.99, score=0.8)])
     assert (report.verdict, report.reason) == (Verdict.NOT_ANALYSED, Reason.DOUBTFUL_FACE)

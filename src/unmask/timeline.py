@@ -311,9 +311,10 @@ def _reason(
     if decider is not None:
         if tracks[decider].reason is not None:
             return tracks[decider].reason
+        # Who is inconclusive by the scores was judged, as a face of a picture is.
         is_partial = any(
-            track.reason is not Reason.DOUBTFUL_FACE
-            and (track.verdict is Verdict.NOT_ANALYSED or track.verdict is Verdict.INCONCLUSIVE)
+            (track.verdict is Verdict.NOT_ANALYSED and track.reason is not Reason.DOUBTFUL_FACE)
+            or (track.verdict is Verdict.INCONCLUSIVE and track.reason is Reason.FEW_FRAMES)
             for track in tracks
         )
         if is_partial:
