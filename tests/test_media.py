@@ -301,6 +301,13 @@ def test_first_frame_of_an_animation(name: str) -> None:
     assert not read(encoded(quarters(), name, **options)).has_more
 
 
+def test_the_preview_of_a_raw_file_is_not_judged_in_its_place() -> None:
+    preview = encoded(quarters(), "TIFF", tiffinfo={Base.NewSubfileType: 1})
+    with pytest.raises(UnsupportedFormatError, match="begins with a small preview"):
+        read(preview)
+    assert read(encoded(quarters(), "TIFF", tiffinfo={Base.NewSubfileType: 2})).format == "TIFF"
+
+
 def test_a_damaged_second_picture_does_not_cost_the_first() -> None:
     data = encoded(quarters(), "GIF", save_all=True, append_images=[PIL.Image.new("RGB", (64, 48))])
     second = data.rindex(b"\x2c\0\0\0\0")

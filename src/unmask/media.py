@@ -62,6 +62,9 @@ CAMERA_TAGS = (
 WHITE_IS_ZERO = 0
 """A TIFF's photometric interpretation, which Pillow heeds in 8 bits alone."""
 
+PREVIEW = 1
+"""A bit of a TIFF's kind of picture: a smaller one of another, as DNG and NEF files begin with."""
+
 STRIP_PX = 64
 
 
@@ -124,6 +127,11 @@ def read(
     try:
         image = PIL.Image.open(io.BytesIO(data), formats=(name,))
         _check_size(image.width, image.height, max_pixels)
+        if name == "TIFF" and getattr(image, "tag_v2", {}).get(Base.NewSubfileType, 0) & PREVIEW:
+            raise UnsupportedFormatError(
+                "This is a camera's raw file, or another TIFF that begins with a small preview of "
+                "its picture, which is not to be judged in its place; save it as JPEG or TIFF."
+            )
         image.load()
         if name == "PNG" and data[24] == 16 and "transparency" in image.info:
             # Pillow keeps the high byte of each sample, but both of what is transparent.
