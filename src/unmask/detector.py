@@ -59,8 +59,8 @@ Source = str | Path | bytes | BinaryIO | Image | Picture
 """A path, the bytes of a file, an open file, an `(H, W, 3)` uint8 RGB array, or a read picture."""
 
 FIRST_ONLY = (
-    "Only the first picture in this file was looked at, and it has more: an animation can be "
-    "judged as a video, other pictures as files of their own."
+    "Only the first picture in this file was looked at, and it has more: convert an animation to a "
+    "video, or save other pictures as files of their own, to judge them all."
 )
 NOT_UPRIGHT = "A face on its side or upside down is often missed: turn the picture upright."
 HEAD_BYTES = 256
