@@ -65,6 +65,17 @@ def test_what_hangs_on_a_background_is_there_in_colours_of_the_systems_own(
     assert len({zone.evaluate(background) for zone in zones.all()}) == 3
 
 
+def test_an_unknown_address_has_the_theme_that_was_chosen_and_leads_on(
+    page: Page, server: str
+) -> None:
+    page.get_by_role("button", name="Dark").click()
+    page.goto(f"{server}/nothing")
+    page.get_by_role("heading", name="There is nothing at this address").wait_for()
+    assert findings(page) == []
+    page.get_by_role("link", name="History").click()
+    page.get_by_role("heading", name="History").wait_for()
+
+
 def test_axe_finds_what_is_wrong(page: Page) -> None:
     page.evaluate("document.querySelector('main').innerHTML = '<img src=\"/icon.svg\">'")
     assert any("image-alt" in finding for finding in findings(page))

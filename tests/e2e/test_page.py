@@ -204,6 +204,12 @@ def test_a_file_that_is_gone_is_not_taken_for_a_server_that_is(
     expect(heading(page)).to_have_text("This file could not be read")
 
 
+def test_the_button_for_the_camera_asks_for_a_photo_alone(page: Page) -> None:
+    camera = page.get_by_label("Take a photo")
+    expect(camera).to_have_attribute("capture", "environment")
+    expect(camera).to_have_attribute("accept", "image/*")
+
+
 @pytest.mark.parametrize("way", ["paste", "drop"])
 def test_photos_can_be_pasted_and_dropped(page: Page, landscape: bytes, way: str) -> None:
     page.evaluate(
@@ -325,6 +331,7 @@ def test_a_photo_that_is_added_opens_and_a_reload_ends_the_session(
 ) -> None:
     choose(page, photos["text"])
     expect(heading(page)).to_have_text("This format cannot be read")
+    expect(page).to_have_title("Photo - Unmask")
     choose(page, photos["no-face"])
     expect(heading(page)).to_have_text("Not analysed")
     page.go_back()
@@ -333,6 +340,7 @@ def test_a_photo_that_is_added_opens_and_a_reload_ends_the_session(
     expect(heading(page)).to_have_text("Not analysed")
     page.reload()
     expect(heading(page)).to_have_text("Was this face manipulated?")
+    expect(page).to_have_title("Unmask: was this face manipulated?")
     choose(page, photos["text"])
     expect(heading(page)).to_have_text("This format cannot be read")
 

@@ -99,6 +99,11 @@ def test_every_answer_forbids_framing_sniffing_and_other_hosts(client, path):
     assert headers["Referrer-Policy"] == "no-referrer"
 
 
+@pytest.mark.parametrize("path", ["/api/jobs", "/api/model", f"/api/jobs/{'0' * 32}"])
+def test_nothing_between_stores_what_was_found(client, path):
+    assert client.get(path).headers["Cache-Control"] == "no-store"
+
+
 def test_other_origins_are_refused_unless_named(client, detector):
     origin = {"Origin": "https://page.example"}
     assert "Access-Control-Allow-Origin" not in client.get("/health", headers=origin).headers
@@ -179,7 +184,10 @@ def test_names_are_those_that_are_set_or_any(client, detector):
         ("cross-site", "https://other.example", ("https://page.example",), True),
         ("cross-site", "https://page.example", ("https://page.example",), False),
         ("cross-site", "https://page.example", ("*",), False),
+        ("same-site", "http://localhost:3000", (), True),
+        ("same-site", "https://page.example", ("https://page.example",), False),
         ("same-origin", "https://page.example", (), False),
+        ("none", None, (), False),
         (None, None, (), False),
         (None, "https://other.example", (), True),
         (None, "null", (), True),

@@ -3,6 +3,7 @@
 import type { UseQueryResult } from "@tanstack/react-query";
 import { Plus } from "lucide-react";
 import { useEffect, useState, useSyncExternalStore } from "react";
+import { titleOf } from "@/lib/address";
 import { detectImage, type ModelAnswer } from "@/lib/api";
 import { type Brought, filesOf, isEditable, isVideo } from "@/lib/files";
 import { isKept } from "@/lib/keep";
@@ -62,6 +63,8 @@ export function Desk(props: {
   const isDragging = useIncoming(take);
   return (
     <>
+      {/* Not by the address: an only photo has none, and one of a session that is over is not there. */}
+      {!props.isHidden && <title>{titleOf(open ? "photo" : "desk")}</title>}
       {isDragging && <DropVeil />}
       {unopened.length > 0 && (
         <p role="alert" className="mt-5 max-w-prose break-words text-fake text-sm">

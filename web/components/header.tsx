@@ -14,8 +14,9 @@ export function Header() {
           aria-label="Site"
           className="print:hidden ml-auto flex shrink-0 items-center gap-3 text-sm sm:gap-5"
         >
+          {/* With its path: the page of an unknown address has this header too. */}
           <a
-            href="#history"
+            href="/#history"
             className="text-muted underline-offset-4 hover:text-ink hover:underline"
           >
             History

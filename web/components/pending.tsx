@@ -1,14 +1,13 @@
 import { useEffect, useState } from "react";
 import { bytes, seconds } from "@/lib/format";
 import type { Progress } from "@/lib/queue";
+import { TITLE_CLASS } from "./title";
 
 /** A photo that is on its way. */
 export function Pending({ file, progress }: { file: File; progress: Progress }) {
   return (
     <section aria-label="Analysis" className="lg:min-h-96">
-      <h1 className="font-serif text-[2.6rem] leading-[1.05]">
-        {progress.step === "running" ? "Analysing" : "Waiting"}
-      </h1>
+      <h1 className={TITLE_CLASS}>{progress.step === "running" ? "Analysing" : "Waiting"}</h1>
       <div className="mt-5 h-0.5 overflow-hidden bg-rule">
         <div className="h-full w-1/4 motion-safe:animate-sweep bg-ink" />
       </div>

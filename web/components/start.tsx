@@ -57,6 +57,7 @@ export function Start({ model, onFiles }: { model: UseQueryResult<ModelAnswer>; 
                 label="Take a photo"
                 className={`${buttonClass()} relative not-pointer-coarse:hidden`}
                 onFiles={onFiles}
+                accept="image/*" // with videos too, Android would offer its files and not the camera
                 camera
               >
                 <Camera className="size-4" aria-hidden="true" />

@@ -42,7 +42,7 @@ export function Workbench() {
 
   return (
     <>
-      <title>{titleOf(address)}</title>
+      {!isDesk && <title>{titleOf(address.view)}</title>}
       {isDesk && all.length > 0 && (
         <p className="mt-5 border border-rule px-4 py-3 text-sm">
           <a href="#videos" className="underline decoration-edge underline-offset-4">

@@ -11,7 +11,7 @@ const ADDRESSES: Address[] = [
 ];
 
 it("calls each view by a name of its own", () => {
-  const titles = new Set(ADDRESSES.map(titleOf));
+  const titles = new Set(ADDRESSES.map(({ view }) => titleOf(view)));
   expect(titles.size).toBe(new Set(ADDRESSES.map(({ view }) => view)).size);
 });
 

@@ -34,7 +34,7 @@ const TITLES: Record<Address["view"], string> = {
 };
 
 /** What the window is called while it is open. */
-export function titleOf({ view }: Address): string {
+export function titleOf(view: Address["view"]): string {
   return TITLES[view];
 }
 

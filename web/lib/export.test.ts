@@ -1,5 +1,5 @@
-import { expect, it } from "vitest";
-import { toCsv, toJson } from "./export";
+import { expect, it, vi } from "vitest";
+import { save, toCsv, toJson } from "./export";
 import type { Exhibit, Progress } from "./queue";
 
 function exhibit(name: string, progress: Progress): Exhibit {
@@ -42,4 +42,16 @@ it("writes the server's answer as it came, or the code of what went wrong", () =
     { ...answer, file: "a.jpg" },
     { ...failed, file: "b.jpg" },
   ]);
+});
+
+it("keeps what is saved for as long as a browser may take to fetch it", async () => {
+  const link = { href: "", download: "", click: vi.fn() };
+  vi.stubGlobal("document", { createElement: () => link });
+  vi.useFakeTimers();
+  save("unmask.csv", "a,b");
+  expect(link.click).toHaveBeenCalledOnce();
+  vi.advanceTimersByTime(10_000);
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+  expect(await (await fetch(link.href)).text()).toBe("a,b");
 });

@@ -7,6 +7,8 @@ const COLUMNS = ["file", "status", "verdict", "reason", "p_fake", "faces", "sha2
 /** Without it, Excel takes the text for another encoding than UTF-8. */
 const BYTE_ORDER_MARK = "\ufeff";
 
+const FETCHED_MS = 60_000;
+
 /** One line per photo, as RFC 4180 has it. */
 export function toCsv(exhibits: readonly Exhibit[]): string {
   const rows = exhibits.map(({ file, progress }) => {
@@ -42,7 +44,8 @@ export function save(name: string, text: string): void {
   link.href = url;
   link.download = name;
   link.click();
-  URL.revokeObjectURL(url);
+  // Safari fetches it only after this; by then it must not be gone.
+  setTimeout(() => URL.revokeObjectURL(url), FETCHED_MS);
 }
 
 function cell(value: string | number | null): string {

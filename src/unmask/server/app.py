@@ -173,10 +173,12 @@ def _refuse_strangers(app: Flask, settings: Settings) -> None:
         site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
         # To plain HTTP, but on their own machine, browsers tell the origin of a page alone.
         own = (None, f"http://{request.host}", f"https://{request.host}")
-        is_foreign = site == "cross-site" or (site is None and origin not in own)
+        # same-site is another origin too: a neighbour's name below ours, or another port here.
+        is_foreign = site in ("cross-site", "same-site") or (site is None and origin not in own)
         is_allowed = bool({origin, "*"} & set(settings.cors_origins))
         if is_foreign and not is_allowed and request.method in ("POST", "DELETE"):
-            message = f"A page of {origin} sent this; UNMASK_CORS_ORIGINS can allow it to."
+            sender = origin or "another site"
+            message = f"A page of {sender} sent this; UNMASK_CORS_ORIGINS can allow it to."
             raise problems.RequestError("invalid_request", message)
 
 
@@ -218,4 +220,6 @@ def _harden(app: Flask) -> None:
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["X-Frame-Options"] = "DENY"
         response.headers["Referrer-Policy"] = "no-referrer"
+        # What was found goes when its time is over, from the disks of proxies and browsers too.
+        response.headers.setdefault("Cache-Control", "no-store")
         return response
