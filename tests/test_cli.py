@@ -628,6 +628,24 @@ def test_no_input_of_an_evaluation_is_written_over(run: Run, tmp_path: Path) -> 
     assert (into.status, "is a folder; name a file" in into.err) == (2, True)
 
 
+def test_an_evaluation_prints_what_it_was_asked(run: Run, tmp_path: Path) -> None:
+    manifest, ours, theirs = (tmp_path / name for name in ("m.csv", "ours.csv", "theirs.csv"))
+    manifest.write_text("path,label\na.jpg,real\nb.jpg,fake\n")
+    ours.write_text(
+        "path,p_fake,status,verdict\na.jpg,0.99,scored,likely_fake\nb.jpg,0.5,scored,inconclusive\n"
+    )
+    theirs.write_text("path,p_fake\na.jpg,0.1\nb.jpg,0.9\n")
+    told = run("evaluate", manifest, "--from-scores", ours, "--compare", theirs)
+    assert told.status == 0, told.err
+    assert "| source | reals called likely_fake |" in told.out
+    assert "| Brier score | 0.615 | 0.010 |" in told.out
+    others = run("evaluate", manifest, "--from-scores", theirs)
+    assert "likely_fake" not in others.out, "another detector gives no verdicts"
+    manifest.write_text(f"path,label\n{ASTRONAUT},real\n")
+    measured = run("evaluate", manifest, "--degrade", "jpeg-50")
+    assert "| jpeg-50 |" in measured.out, measured.err
+
+
 def test_without_a_branch_a_poor_picture_still_takes_no_side(run: Run, tmp_path: Path) -> None:
     cut, manifest, scores = tmp_path / "cut.png", tmp_path / "m.csv", tmp_path / "scores.csv"
     with PIL.Image.open(EXAMPLES / "astronaut-fake.jpg") as fake:
@@ -922,6 +940,7 @@ def test_help_names_every_command_and_its_statuses() -> None:
     help_ = runner.invoke(cli.app, ["--help"]).output
     assert {"detect", "serve", "info", "train", "export", "evaluate"} <= set(cli.COMMANDS)
     assert all(name in help_ for name in cli.COMMANDS)
+    assert not re.search(r"\w\.\.\.", help_), "a summary is cut off"
     assert "0 all analysed, 3 some not, 2 wrong usage, 1 failed" in " ".join(
         runner.invoke(cli.app, ["detect", "--help"]).output.split()
     )

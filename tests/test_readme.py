@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from unmask.evaluation.tables import render
@@ -55,12 +56,21 @@ def test_figures_are_those_of_the_results_files(document):
     assert render(text, ROOT / "docs" / "results") == text, "run make figures"
 
 
-def test_the_page_of_the_library_runs():
-    text = (ROOT / "docs" / "library.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize(
+    ("document", "told"),
+    [
+        ("README.md", "likely_real None"),
+        ("docs/library.md", "missing.jpg not_analysed unreadable"),
+    ],
+)
+def test_the_python_of_the_documents_runs(document, told, clip, tmp_path):
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    (tmp_path / "clip.mp4").write_bytes(clip([np.zeros((64, 64, 3), np.uint8)] * 2))
+    text = (ROOT / document).read_text(encoding="utf-8")
     code = "\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
     command = [sys.executable, "-c", code]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert "missing.jpg not_analysed unreadable" in done.stdout
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert told in done.stdout
 
 
 def test_the_sums_of_the_specification_are_as_the_document_has_them():

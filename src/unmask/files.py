@@ -69,7 +69,8 @@ def read_table(path: Path, *, required: tuple[str, ...]) -> Iterator[tuple[int, 
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+        told = f"{path}: cannot be read: {error.strerror}"
+        raise DataError(f"{told}; expected a CSV file with {','.join(required)}") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: cannot be read as UTF-8 text: {error}") from error
     lines = _lines(path, text)

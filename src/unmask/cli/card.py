@@ -20,7 +20,7 @@ __all__ = ["info"]
 def info(
     as_json: Annotated[bool, typer.Option("--json", help="the whole card as JSON")] = False,
 ) -> None:
-    """Show the model card: what the model is, its limits, and how often it is wrong."""
+    """Show the model card: limits, terms, how often it is wrong."""
     detector = load_detector()
     card, identity = detector.card, detector.identity
     if as_json:

@@ -58,7 +58,7 @@ def evaluate(
         bool, typer.Option("--explain", help="also compare heat maps with what was manipulated")
     ] = False,
 ) -> None:
-    """Measure the model on labelled pictures, or on labelled videos."""
+    """Measure the model on labelled pictures or videos."""
     from unmask import evaluation
     from unmask.evaluation.tables import TABLES
 
@@ -110,13 +110,17 @@ def evaluate(
             plots=plots,
             track=track,
         )
-    out.print(TABLES["summary"](measured), markup=False)
-    if are_videos:
-        out.print(f"\n{TABLES['videos'](measured)}", markup=False)
-    if splice:
-        out.print(f"\n{TABLES['splices'](measured)}", markup=False)
-    if explain:
-        out.print(f"\n{TABLES['explanations'](measured)}", markup=False)
+    tables = {
+        "summary": True,
+        "verdicts": measured["verdicts"],  # which the scores of another detector do not have
+        "videos": are_videos,
+        "robustness": degradations,
+        "comparison": other,
+        "splices": splice,
+        "explanations": explain,
+    }
+    shown = [TABLES[table](measured) for table, is_wanted in tables.items() if is_wanted]
+    out.print("\n\n".join(shown), markup=False)
 
 
 def _are_videos(manifest: Manifest) -> bool:

@@ -26,7 +26,10 @@ def serve(
 
 
 def worker() -> None:
-    """Work on the jobs of a server, from UNMASK_QUEUE_URL or its store, until stopped."""
+    """Work on the jobs of servers until stopped.
+
+    They come from UNMASK_QUEUE_URL, or from the store of a server on this machine.
+    """
     from unmask.server import run_workers
 
     err.print("Unmask works on jobs  (stop with Ctrl-C)", markup=False)

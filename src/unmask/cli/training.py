@@ -35,7 +35,10 @@ def prepare(
         int | None, typer.Option(min=1, help="processes; default: one for each processor")
     ] = None,
 ) -> None:
-    """Find the faces of labelled photos and videos, for training; a stopped run goes on."""
+    """Find the faces of labelled photos and videos, for training.
+
+    Started again, a run that was stopped goes on.
+    """
     import os
 
     from unmask.training.prepare import prepare as run
@@ -79,7 +82,7 @@ def train(
         typer.Option(help="ImageNet trunk (.safetensors); or best.pt or .onnx to go on from"),
     ] = None,
 ) -> None:
-    """Train both stages."""
+    """Train a model, in two stages."""
     with _training_extra():
         from unmask.training.config import load_config
         from unmask.training.train import train as run_training
@@ -124,7 +127,10 @@ def import_(
     crop_margin: Annotated[float, typer.Option(help="of its face crops")] = 1.3,
     fake_class: Annotated[int, typer.Option(help="number of its output for fakes")] = 1,
 ) -> None:
-    """Take over an Xception of FaceForensics++, DeepfakeBench or timm, for unmask export."""
+    """Take over somebody else's Xception, for unmask export.
+
+    It may be of FaceForensics++, DeepfakeBench or timm.
+    """
     with _training_extra():
         from unmask.training.foreign import import_xception
 
