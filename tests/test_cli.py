@@ -613,6 +613,17 @@ def test_what_is_judged_is_never_written_over(
     assert video.read_bytes() == before
 
 
+def test_what_was_asked_of_an_evaluation_is_told(run: Run, tmp_path: Path) -> None:
+    manifest, scores = tmp_path / "m.csv", tmp_path / "s.csv"
+    manifest.write_text("path,label\na.jpg,real\nb.jpg,fake\n")
+    scores.write_text("path,p_fake\na.jpg,0.1\nb.jpg,0.9\n")
+    alone = run("evaluate", manifest, "--from-scores", scores)
+    assert (alone.status, "this | other" in alone.out) == (0, False)
+    compared = run("evaluate", manifest, "--from-scores", scores, "--compare", scores)
+    assert (compared.status, "this | other" in compared.out) == (0, True)
+    assert compared.out.startswith(alone.out)
+
+
 def test_no_input_of_an_evaluation_is_written_over(run: Run, tmp_path: Path) -> None:
     manifest, scores = tmp_path / "m.csv", tmp_path / "s.csv"
     manifest.write_text("path,label\na.jpg,real\nb.jpg,fake\n")

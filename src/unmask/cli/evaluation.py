@@ -110,13 +110,15 @@ def evaluate(
             plots=plots,
             track=track,
         )
-    out.print(TABLES["summary"](measured), markup=False)
-    if are_videos:
-        out.print(f"\n{TABLES['videos'](measured)}", markup=False)
-    if splice:
-        out.print(f"\n{TABLES['splices'](measured)}", markup=False)
-    if explain:
-        out.print(f"\n{TABLES['explanations'](measured)}", markup=False)
+    asked = {
+        "videos": are_videos,
+        "robustness": degradations,
+        "comparison": other,
+        "splices": splice,
+        "explanations": explain,
+    }
+    shown = ["summary", *(table for table, is_asked in asked.items() if is_asked)]
+    out.print("\n\n".join(TABLES[table](measured) for table in shown), markup=False)
 
 
 def _are_videos(manifest: Manifest) -> bool:
