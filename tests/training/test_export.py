@@ -20,6 +20,7 @@ import torch
 
 from unmask import media
 from unmask.alignment import crop_affine, native_window
+from unmask.calibration import decide
 from unmask.detector import Detector
 from unmask.errors import DataError, ModelError
 from unmask.network import Network
@@ -28,6 +29,7 @@ from unmask.training import export as module
 from unmask.training.dataset import Row
 from unmask.training.export import export, to_onnx
 from unmask.training.train import predict
+from unmask.types import Verdict
 
 ASTRONAUT = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
 
@@ -247,3 +249,14 @@ def test_a_golden_picture_without_a_face_is_told_before_validation(
             golden=[tmp_path / "grey.png"],
             documentation={},
         )
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 0.4), (0.6, 1.0)])
+def test_no_verdict_contradicts_its_label(low, high):
+    """Of few faces, or of those of a poor model, all may lie on one side of a half."""
+    is_fake = np.arange(40) % 2 == 1
+    p_fake = np.where(is_fake, np.linspace(low + 0.1, high, 40), np.linspace(low, high - 0.1, 40))
+    sources, videos = np.full(40, "a"), np.arange(40)
+    thresholds = module._thresholds(p_fake, is_fake, sources, videos)
+    assert decide(0.5, thresholds) is not Verdict.LIKELY_FAKE  # whose label is REAL
+    assert decide(0.5 + 1e-9, thresholds) is not Verdict.LIKELY_REAL

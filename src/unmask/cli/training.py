@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from unmask.cli.terminal import out, printable, progress_bar
+from unmask.cli.terminal import out, printable, progress_bar, showing
 from unmask.errors import ConfigurationError, MissingExtraError
 from unmask.files import is_folder
 
@@ -46,7 +46,6 @@ def prepare(
     if faces not in ("detect", "whole"):
         raise ConfigurationError(f"--faces {faces}: expected detect or whole")
     with progress_bar() as bar:
-        task = bar.add_task("preparing")
         done = run(
             source,
             target,
@@ -54,7 +53,7 @@ def prepare(
             frames=frames,
             allow_leakage=allow_leakage,
             workers=workers or os.cpu_count() or 1,
-            progress=lambda count, total: bar.update(task, completed=count, total=total),
+            progress=showing(bar, "preparing"),
         )
     _tell(f"{done.manifest}: {done.n_pictures} pictures")
     for split, labels in done.by_split.items():
@@ -167,7 +166,6 @@ def export(
 
     told = _read_toml(documentation)
     with progress_bar() as bar:
-        task = bar.add_task("calibrating")
         card = run(
             best,
             manifest,
@@ -175,7 +173,7 @@ def export(
             golden=golden,
             documentation=told,
             precision=precision,  # type: ignore[arg-type]
-            progress=lambda count, total: bar.update(task, completed=count, total=total),
+            progress=showing(bar, "calibrating"),
         )
     _tell(f"{target}: {card['calibration']['method']}, thresholds {card['thresholds']}")
 

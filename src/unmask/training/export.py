@@ -7,6 +7,7 @@ import copy
 import hashlib
 import io
 import json
+import math
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -297,7 +298,10 @@ def _thresholds(
     sources: NDArray[np.str_],
     videos: NDArray[np.intp],
 ) -> dict[str, float]:
-    """Each threshold must hold on every validation source alone, not on their mixture."""
+    """Each threshold must hold on every validation source alone, not on their mixture.
+
+    Each is on its own side of a half: no verdict may contradict its label.
+    """
     groups = [sources == source for source in np.unique(sources)]
 
     def quiet(rate: float) -> float:
@@ -305,9 +309,9 @@ def _thresholds(
             threshold_at_false_alarms(p_fake[g], is_fake[g], rate, videos[g]) for g in groups
         )
 
-    fake = quiet(FALSE_ALARMS)
+    fake = max(quiet(FALSE_ALARMS), math.nextafter(0.5, 1))
     real = min(threshold_at_misses(p_fake[g], is_fake[g], MISSES) for g in groups)
-    return {"likely_fake": fake, "likely_real": min(real, fake), "false_alarms_5": quiet(0.05)}
+    return {"likely_fake": fake, "likely_real": min(real, 0.5), "false_alarms_5": quiet(0.05)}
 
 
 def _rates(
