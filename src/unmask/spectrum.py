@@ -101,21 +101,35 @@ def _radii() -> NDArray[np.float32]:
 def _fft_features(grey: Grey) -> NDArray[np.float32]:
     plan = _fft_plan(len(grey))
     windowed = (grey - grey.mean()) * plan.window
-    transform = np.fft.rfft2(windowed).ravel()
+    transform = np.fft.rfft2(windowed)
     # The density per pixel, so that crops of other sizes are comparable.
     density = (transform.real**2 + transform.imag**2) / plan.window_energy
     power = density * plan.weight
+    log_power = np.log(density + 1) * plan.weight
 
-    log_power = np.log(density + 1)
-    radial = plan.radial @ log_power
-    high = power @ plan.is_high / (power.sum() + 1e-6)
-    annuli = np.bincount(plan.annulus, power, N_ANNULI + 1)[:N_ANNULI]
+    radial = plan.radial_means(_folded(log_power))
+    by_radius = _folded(power).ravel()
+    high = by_radius @ plan.is_high / (by_radius.sum() + 1e-6)
+    annuli = np.bincount(plan.annulus, by_radius, N_ANNULI + 1)[:N_ANNULI]
     # -sum(share * log(share)), each share a density over that of its annulus.
-    logs = np.bincount(plan.annulus, power * np.log(density + TINY), N_ANNULI + 1)[:N_ANNULI]
+    logs = _folded(power * np.log(density + TINY)).ravel()
+    logs = np.bincount(plan.annulus, logs, N_ANNULI + 1)[:N_ANNULI]
     entropy = (annuli * np.log(annuli + 1e-6) - logs) / (annuli + 1e-6)
-    sums = np.bincount(plan.sector, log_power * plan.weight, N_RINGS * N_SECTORS + 1)
+    sums = np.bincount(plan.sector, log_power.ravel(), N_RINGS * N_SECTORS + 1)
     sectors = sums[:-1] / plan.sector_counts
     return np.concatenate([radial, [np.log(high + 1e-6)], entropy, sectors]).astype(np.float32)
+
+
+def _folded(plane: Grey) -> Grey:
+    """`(S // 2 + 1, ...)` of `(S, ...)`: vertical frequencies and their negatives added up.
+
+    Both have one radius, so that what goes by radius has half as much to look up.
+    """
+    middle = len(plane) // 2
+    negative = plane[:middle:-1]
+    folded = plane[: middle + 1].copy()
+    folded[1 : len(negative) + 1] += negative
+    return folded
 
 
 class _FFTPlan:
@@ -130,56 +144,45 @@ class _FFTPlan:
         radius = np.hypot(vertical, horizontal)
         # rfft keeps half the plane: all but the first and last column stand for two coefficients.
         weight = np.where((horizontal == 0) | (horizontal == 0.5), 1.0, 2.0) * (radius > 0)
-        self.weight = weight.ravel().astype(np.float32)
-        self.radial = _radial_matrix(radius.ravel(), weight.ravel())
-        self.is_high = (radius > HIGH_FREQUENCY).ravel().astype(np.float32)
-        outside = (radius > 0.5) | (radius == 0)
-        annulus = np.minimum((radius * 2 * N_ANNULI).astype(int), N_ANNULI - 1)
-        self.annulus = np.where(outside, N_ANNULI, annulus).ravel()
+        self.weight = weight.astype(np.float32)
         ring = np.minimum((radius * 2 * N_RINGS).astype(int), N_RINGS - 1)
         turn = np.mod(np.arctan2(vertical, horizontal), np.pi) / np.pi
         sector = np.minimum((turn * N_SECTORS).astype(int), N_SECTORS - 1)
+        outside = (radius > 0.5) | (radius == 0)
         last = N_RINGS * N_SECTORS
         self.sector = np.where(outside, last, ring * N_SECTORS + sector).ravel()
-        counts = np.bincount(self.sector, self.weight, last + 1)[:-1]
+        counts = np.bincount(self.sector, self.weight.ravel(), last + 1)[:-1]
         self.sector_counts = np.maximum(counts, 1)
+
+        # What goes by radius alone is looked up in the folded plane.
+        radius, outside = radius[: size // 2 + 1].ravel(), outside[: size // 2 + 1].ravel()
+        self.is_high = (radius > HIGH_FREQUENCY).astype(np.float32)
+        annulus = np.minimum((radius * 2 * N_ANNULI).astype(int), N_ANNULI - 1)
+        self.annulus = np.where(outside, N_ANNULI, annulus)
+        # Means over radius by linear interpolation, so that no bin is empty at any crop size.
+        position = np.clip(radius * 2 * N_RADII - 0.5, 0, N_RADII - 1)
+        self._radial = np.where(outside, N_RADII, position.astype(int))
+        self._share = np.where(outside, 0, position - position.astype(int)).astype(np.float32)
+        self._total = self._radial_sums(_folded(self.weight).ravel())
+        filled = np.flatnonzero(self._total > 1e-9)
+        self._source = filled[np.abs(np.arange(N_RADII)[:, None] - filled).argmin(axis=1)]
+
+    def radial_means(self, weighted: Grey) -> NDArray[np.float64]:
+        """`(128,)` means of a folded, weighted plane; an empty bin has that of the nearest."""
+        sums = self._radial_sums(weighted.ravel())
+        means: NDArray[np.float64] = sums[self._source] / self._total[self._source]
+        return means
+
+    def _radial_sums(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
+        upper = values * self._share
+        sums = np.bincount(self._radial, values - upper, N_RADII + 1)[:N_RADII]
+        sums[1:] += np.bincount(self._radial, upper, N_RADII + 1)[: N_RADII - 1]
+        return sums
 
 
 @lru_cache(maxsize=4)
 def _fft_plan(size: int) -> _FFTPlan:
     return _FFTPlan(size)
-
-
-def _radial_matrix(radius: NDArray[np.float64], weight: NDArray[np.float64]) -> _Sparse:
-    """Means over radius by linear interpolation, so that no bin is empty at any crop size."""
-    inside = np.flatnonzero((radius > 0) & (radius <= 0.5))
-    position = np.clip(radius[inside] * 2 * N_RADII - 0.5, 0, N_RADII - 1)
-    lower = position.astype(int)
-    upper = np.minimum(lower + 1, N_RADII - 1)
-    share = position - lower
-    return _Sparse(
-        rows=np.concatenate([lower, upper]),
-        columns=np.concatenate([inside, inside]),
-        values=np.concatenate([(1 - share) * weight[inside], share * weight[inside]]),
-    )
-
-
-class _Sparse:
-    """Rows of weighted means; a row without weight takes the nearest row that has some."""
-
-    def __init__(
-        self, rows: NDArray[np.intp], columns: NDArray[np.intp], values: NDArray[np.float64]
-    ) -> None:
-        self._rows, self._columns, self._values = rows, columns, values
-        self._total = np.bincount(rows, values, N_RADII)
-        filled = np.flatnonzero(self._total > 1e-9)
-        nearest = np.abs(np.arange(N_RADII)[:, None] - filled).argmin(axis=1)
-        self._source = filled[nearest]
-
-    def __matmul__(self, vector: NDArray[np.float64]) -> NDArray[np.float64]:
-        sums = np.bincount(self._rows, self._values * vector[self._columns], N_RADII)
-        means: NDArray[np.float64] = sums[self._source] / self._total[self._source]
-        return means
 
 
 # --- DCT -------------------------------------------------------------------------------------
@@ -200,14 +203,10 @@ def _dct_features(grey: Grey) -> NDArray[np.float32]:
     energy = (ac * ac).mean(axis=1)
     low = energy[_is_low()].sum()
     compaction = np.log((low + 1e-3) / (energy.sum() - low + 1e-3))
-    across = np.abs(np.diff(grey, axis=1)).mean(axis=0)
-    down = np.abs(np.diff(grey, axis=0)).mean(axis=1)
-    border = across[7::8].mean() + down[7::8].mean()
-    inner = across[3::8].mean() + down[3::8].mean()
     whole = [
         compaction,
         _correlation(dc[:, :-1], dc[:, 1:]) + _correlation(dc[:-1], dc[1:]),
-        np.log((border + 1e-2) / (inner + 1e-2)),
+        np.log((_step(grey, 7) + 1e-2) / (_step(grey, 3) + 1e-2)),
         (size < 0.5).mean(),
     ]
     parts = [np.log(deviation + 0.1), skewness, np.log(kurtosis + 0.1), np.log(magnitude + 0.1)]
@@ -234,6 +233,13 @@ def _dct_matrix() -> Grey:
 def _is_low() -> NDArray[np.bool_]:
     """Which of the 63 AC coefficients are low: the first four diagonals."""
     return np.add.outer(np.arange(8), np.arange(8)).ravel()[1:] <= 4
+
+
+def _step(grey: Grey, place: int) -> float:
+    """Mean step to the next pixel from one place of each 8, across and down: 7 leaves a block."""
+    across = np.abs(grey[:, place + 1 :: 8] - grey[:, place:-1:8]).mean()
+    down = np.abs(grey[place + 1 :: 8] - grey[place:-1:8]).mean()
+    return float(across + down)
 
 
 def _correlation(a: Grey, b: Grey) -> float:
