@@ -7,6 +7,8 @@ import io
 import json
 import math
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -503,3 +505,10 @@ def test_mtcnn_of_the_detector_has_the_specified_thresholds(detector: Detector) 
     """Corrections B8: passed by name to our own cascade, not to a package's default."""
     assert isinstance(detector._faces, FaceDetector)
     assert detector._faces.thresholds == (0.6, 0.7, 0.7)
+
+
+def test_a_photo_waits_for_nothing_that_it_does_not_need() -> None:
+    code = "import sys, unmask; unmask.Detector().image(sys.argv[1]); print(*sys.modules)"
+    command = [sys.executable, "-c", code, str(ASTRONAUT)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert {"av", "flask", "scipy", "torch"} & set(done.stdout.split()) == set()

@@ -22,7 +22,7 @@ from unmask.errors import (
     UnreadableError,
     UnsupportedFormatError,
 )
-from unmask.video import Video, _rgb, recognise
+from unmask.video import Video, _rgb
 
 Clip = Callable[..., bytes]
 
@@ -478,27 +478,6 @@ class TestLimits:
             assert count == n
             peaks.append(peak_kb)
         assert peaks[1] - peaks[0] < 30_000
-
-
-@pytest.mark.parametrize(
-    ("head", "expected"),
-    [
-        (b"\0\0\0\x20ftypisom", "MP4"),
-        (b"\0\0\0\x14ftypqt  ", "MOV"),
-        (b"\0\0\0\x08wide\0\0\0\0mdat", "MOV"),
-        (b"RIFF\0\0\0\0AVI LIST", "AVI"),
-        (b"RIFF\0\0\0\0WEBPVP8 ", None),
-        (b"\x1a\x45\xdf\xa3\x93\x42\x82\x84webm", "WEBM"),
-        (b"\x1a\x45\xdf\xa3\x93\x42\x82\x88matroska", "MKV"),
-        (b"\0\0\0\x20ftypheic", None),
-        (b"\0\0\0\x20ftypavif", None),
-        (b"\xff\xd8\xff\xe0", None),
-        (b"#EXTM3U", None),
-        (b"", None),
-    ],
-)
-def test_recognise(head: bytes, expected: str | None) -> None:
-    assert recognise(head) == expected
 
 
 def test_a_codec_that_nobody_films_in_is_refused_by_name(clip: Clip) -> None:

@@ -25,6 +25,7 @@ from unmask.alignment import align, native_window, whole
 from unmask.calibration import calibrate, check_calibration, decide
 from unmask.errors import ConfigurationError, InputError, ModelError, UnsupportedFormatError
 from unmask.faces import FaceDetector
+from unmask.formats import kind_of
 from unmask.heatmap import heatmap
 from unmask.memory import give_back_memory
 from unmask.network import Network, NetworkOutput
@@ -51,9 +52,8 @@ from unmask.types import (
     Verdict,
     VideoReport,
 )
-from unmask.video import Video, recognise
 
-__all__ = ["Detector", "Source", "kind_of"]
+__all__ = ["Detector", "Source"]
 
 Source = str | Path | bytes | BinaryIO | Image | Picture
 """A path, the bytes of a file, an open file, an `(H, W, 3)` uint8 RGB array, or a read picture."""
@@ -63,7 +63,6 @@ FIRST_ONLY = (
     "video, or save other pictures as files of their own, to judge them all."
 )
 NOT_UPRIGHT = "A face on its side or upside down is often missed: turn the picture upright."
-HEAD_BYTES = 256
 MAX_BATCH = 16
 """Faces the network scores at once: a crowd must not cost memory without bound."""
 FEW = 8
@@ -71,16 +70,6 @@ FEW = 8
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-def kind_of(file: BinaryIO) -> Literal["image", "video"] | None:
-    """What an open file is by its content, whatever its name says; None where it is neither."""
-    head = file.read(HEAD_BYTES)
-    file.seek(0)
-    # First: the boxes of an MP4 may name a picture's brand beside their own.
-    if recognise(head):
-        return "video"
-    return "image" if media.recognise(head) else None
 
 
 class Detector:
@@ -202,6 +191,9 @@ class Detector:
             raise ValueError(f"max_frames {max_frames} and every {every}: expected 1 or more")
         if method not in get_args(Method):
             raise ValueError(f"method {method!r}: expected {', '.join(get_args(Method))}")
+        # With it comes FFmpeg, which a photo need not wait for.
+        from unmask.video import Video
+
         clock, settings = _Clock(), self._settings
         deadline = time.monotonic() + settings.video_budget_s
 

@@ -23,21 +23,11 @@ from unmask.errors import (
     UnreadableError,
     UnsupportedFormatError,
 )
+from unmask.formats import HEAD_BYTES, picture_format
 from unmask.jpeg import MAX_SCANS, n_scans, quality
 from unmask.types import Image, Picture
 
-__all__ = ["read", "recognise"]
-
-SIGNATURES = (
-    (b"\xff\xd8\xff", "JPEG"),
-    (b"\x89PNG\r\n\x1a\n", "PNG"),
-    (b"GIF87a", "GIF"),
-    (b"GIF89a", "GIF"),
-    (b"II*\0", "TIFF"),
-    (b"MM\0*", "TIFF"),
-)
-AVIF_BRANDS = {b"avif", b"avis"}
-HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+__all__ = ["read"]
 
 UPRIGHT = {
     2: PIL.Image.Transpose.FLIP_LEFT_RIGHT,
@@ -68,26 +58,6 @@ PREVIEW = 1
 STRIP_PX = 64
 
 
-def recognise(head: bytes) -> str | None:
-    """Pillow's name of a file's format by its first 256 bytes, or None where it is none of ours."""
-    for signature, name in SIGNATURES:
-        if head.startswith(signature):
-            return name
-    # The size of its second header, never over 255: text may begin with these letters too.
-    if head[:2] == b"BM" and head[15:18] == bytes(3):
-        return "BMP"
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "WEBP"
-    if head[4:8] == b"ftyp":
-        end = min(int.from_bytes(head[:4]), 256)
-        brands = {head[i : i + 4] for i in range(8, end, 4)}
-        if brands & AVIF_BRANDS:
-            return "AVIF"
-        if brands & HEIF_BRANDS:
-            return "HEIF"
-    return None
-
-
 def read(
     source: str | Path | bytes | BinaryIO | Image,
     *,
@@ -108,7 +78,7 @@ def read(
     if isinstance(source, np.ndarray):
         return Picture(_checked(source, max_pixels), format="ARRAY")
     data = _bytes(source, max_bytes)
-    name = recognise(data)
+    name = picture_format(data[:HEAD_BYTES])
     if name is None:
         raise UnsupportedFormatError(
             "Expected a JPEG, PNG, WebP, AVIF, HEIC, GIF, BMP or TIFF picture; by its content the "

@@ -112,8 +112,8 @@ def _fft_features(grey: Grey) -> NDArray[np.float32]:
     high = by_radius @ plan.is_high / (by_radius.sum() + 1e-6)
     annuli = np.bincount(plan.annulus, by_radius, N_ANNULI + 1)[:N_ANNULI]
     # -sum(share * log(share)), each share a density over that of its annulus.
-    logs = _folded(power * np.log(density + TINY)).ravel()
-    logs = np.bincount(plan.annulus, logs, N_ANNULI + 1)[:N_ANNULI]
+    powered_logs = _folded(power * np.log(density + TINY)).ravel()
+    logs = np.bincount(plan.annulus, powered_logs, N_ANNULI + 1)[:N_ANNULI]
     entropy = (annuli * np.log(annuli + 1e-6) - logs) / (annuli + 1e-6)
     sums = np.bincount(plan.sector, log_power.ravel(), N_RINGS * N_SECTORS + 1)
     sectors = sums[:-1] / plan.sector_counts
@@ -175,7 +175,7 @@ class _FFTPlan:
 
     def _radial_sums(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
         upper = values * self._share
-        sums = np.bincount(self._radial, values - upper, N_RADII + 1)[:N_RADII]
+        sums = np.asarray(np.bincount(self._radial, values - upper, N_RADII + 1), np.float64)[:-1]
         sums[1:] += np.bincount(self._radial, upper, N_RADII + 1)[: N_RADII - 1]
         return sums
 

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -30,7 +31,9 @@ from unmask.types import (
     Verdict,
     VideoReport,
 )
-from unmask.video import Video, VideoInfo
+
+if TYPE_CHECKING:
+    from unmask.video import Video, VideoInfo
 
 __all__ = ["Timeline", "refusal"]
 

@@ -34,10 +34,11 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from unmask.errors import TooLargeError, UndecodableError, UnreadableError, UnsupportedFormatError
+from unmask.formats import HEAD_BYTES, video_format
 from unmask.jpeg import MAX_SCANS, n_scans
 from unmask.types import Frame, Image
 
-__all__ = ["HEAD_BYTES", "Video", "VideoInfo", "recognise"]
+__all__ = ["Video", "VideoInfo"]
 
 MAX_BYTES = 200 * 1024 * 1024
 MAX_DURATION_S = 2 * 60 * 60.0
@@ -65,7 +66,6 @@ the whole process on a made-up file, and any of them may be named by one."""
 NO_COLOURS = ("bayer", "yaf")
 """How pixel formats begin whose conversion ends the process."""
 
-HEAD_BYTES = 64
 SPOOL_BYTES = 8 * 1024 * 1024
 COVER = Disposition.attached_pic | Disposition.timed_thumbnails
 
@@ -90,20 +90,6 @@ class VideoInfo:
     n_frames: int
     sha256: str
     n_bytes: int
-
-
-def recognise(head: bytes) -> str | None:
-    """The video format of a file by its first 64 bytes, or None where it is none of ours."""
-    if head[:4] == b"\x1a\x45\xdf\xa3":
-        return "WEBM" if b"webm" in head[:HEAD_BYTES] else "MKV"
-    if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
-        return "AVI"
-    if head[4:8] == b"ftyp":
-        # AVIF and HEIC pictures live in the same boxes as MP4; their first brand tells.
-        if head[8:12] in (b"avif", b"avis", b"mif1", b"msf1") or head[8:11] in (b"hei", b"hev"):
-            return None
-        return "MOV" if head[8:12] == b"qt  " else "MP4"
-    return "MOV" if head[4:8] in (b"moov", b"mdat", b"wide", b"free", b"skip") else None
 
 
 class Video:
@@ -134,7 +120,7 @@ class Video:
             head = self._file.read(HEAD_BYTES)
             if not head:
                 raise UndecodableError("The file is empty (0 bytes); get a complete copy.")
-            kind = recognise(head)
+            kind = video_format(head)
             if kind is None:
                 raise UnsupportedFormatError(
                     f"{EXPECTED}; by its content the file is none of them, whatever its name says. "

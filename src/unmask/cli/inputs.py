@@ -14,6 +14,7 @@ __all__ = ["expand", "is_pipe", "is_video", "seen"]
 PICTURES = {
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".avif", ".heic", ".heif"),
     *(".gif", ".bmp", ".tif", ".tiff", ".jxl", ".jp2"),
+    *(".dng", ".nef", ".cr2", ".cr3", ".arw", ".raf", ".orf", ".rw2"),
 }
 VIDEOS = {
     *(".mp4", ".m4v", ".mov", ".3gp", ".avi", ".mkv", ".webm"),
@@ -70,7 +71,7 @@ def is_video(path: Path) -> bool:
 
 
 def _kind(path: Path) -> str | None:
-    from unmask.detector import kind_of
+    from unmask.formats import kind_of
 
     try:
         with path.open("rb") as file:

@@ -16,8 +16,9 @@ from flask_openapi.types import ResponseDict
 from werkzeug.datastructures import FileStorage
 
 from unmask import __version__
-from unmask.detector import Detector, kind_of
+from unmask.detector import Detector
 from unmask.errors import InputError, UnsupportedFormatError
+from unmask.formats import kind_of
 from unmask.memory import give_back_memory, within_memory
 from unmask.server.admission import Admission, busy, check_count
 from unmask.server.jobs import Jobs

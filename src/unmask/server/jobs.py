@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, cast
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.datastructures import FileStorage
 
-from unmask.detector import kind_of
+from unmask.formats import kind_of
 from unmask.memory import limit_memory
 from unmask.server.admission import busy, check_count
 from unmask.server.folder import Folder

@@ -21,8 +21,9 @@ import PIL.Image
 from sqlalchemy.exc import SQLAlchemyError
 
 from unmask.alignment import align
-from unmask.detector import Detector, kind_of
+from unmask.detector import Detector
 from unmask.errors import InputError, UnreadableError, UnsupportedFormatError
+from unmask.formats import kind_of
 from unmask.memory import within_memory
 from unmask.parent import end_with_parent
 from unmask.server import requestlog

@@ -27,10 +27,10 @@ import PIL.Image
 
 from unmask import media
 from unmask.alignment import crop_affine
-from unmask.detector import kind_of
 from unmask.errors import ConfigurationError, DataError, InputError, UnmaskError
 from unmask.faces import FaceDetector
 from unmask.files import replacing
+from unmask.formats import kind_of
 from unmask.parent import end_with_parent
 from unmask.training.leakage import Leak, near_duplicates, perceptual_hash, shared_between_splits
 from unmask.training.sources import Source, read_sources
