@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +111,17 @@ def test_a_picture_in_strips_gives_the_faces_of_the_whole(
         (face,) = finder.detect(picture)
         assert face.box == whole.box
         np.testing.assert_array_equal(face.landmarks, whole.landmarks)
+
+
+def test_on_one_thread_it_finds_the_same_and_starts_no_other(
+    astronaut: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finder = FaceDetector(threads=3)
+    expected = finder.detect(astronaut)
+    alone = finder.on_one_thread()
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", None)
+    found = alone.detect(astronaut)
+    assert [face.box for face in found] == [face.box for face in expected]
 
 
 def test_several_threads_find_what_one_finds(detector: FaceDetector, astronaut: Image) -> None:

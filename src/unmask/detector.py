@@ -196,11 +196,13 @@ class Detector:
 
         clock, settings = _Clock(), self._settings
         deadline = time.monotonic() + settings.video_budget_s
+        # Frames are looked at side by side: threads of each beside the others' cost a twelfth more.
+        finder = self._faces.on_one_thread()
 
         def judge(frame: Frame) -> tuple[Frame, list[FaceReport], _Clock]:
             own = _Clock()
             with own("faces"):
-                faces = self._faces.detect(frame.pixels)
+                faces = finder.detect(frame.pixels)
             picture = Picture(frame.pixels, format="FRAME")
             return frame, self._judge(picture, faces, own, heatmaps=heatmaps), own
 
