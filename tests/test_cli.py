@@ -119,6 +119,18 @@ def test_several_faces_are_a_line_each(run: Run, tmp_path: Path) -> None:
     assert "px at" in lines[1]
 
 
+def test_faces_of_a_crowd_that_are_too_small_are_told_in_one_line(run: Run, tmp_path: Path) -> None:
+    with PIL.Image.open(ASTRONAUT) as portrait:
+        face = np.asarray(portrait.convert("RGB"))
+        small = np.asarray(portrait.convert("RGB").resize((256, 256)))
+    path = tmp_path / "crowd.png"
+    PIL.Image.fromarray(np.hstack([face, *[np.vstack([small, small])] * 4])).save(path)
+    lines = run("detect", path).out.splitlines()
+    assert ": likely_real" in lines[1]
+    assert lines[2].split() == ["8", "faces", "more:", "not_analysed", "(face_too_small)"]
+    assert len(lines) == 3
+
+
 def test_people_are_counted_from_1_as_on_the_page(
     run: Run, clip: Callable[..., bytes], tmp_path: Path
 ) -> None:

@@ -156,6 +156,7 @@ def test_nobody(video: Video) -> None:
     assert report.coverage is not None
     assert report.coverage.rejected == {"no_face": 30}
     assert report.coverage.analysed_share == 0
+    assert "turn the video upright" in (report.detail or "")
 
 
 def test_all_faces_too_small(video: Video) -> None:

@@ -49,6 +49,8 @@ CLOSER_FRAMES = 12
 FINE_S = 1.0
 """Samples this close leave nothing to look at more closely."""
 
+NOT_UPRIGHT = "A face on its side or upside down is often missed: turn the video upright."
+
 UNSEEN = (Reason.UNDECODABLE, Reason.TIMED_OUT)
 
 
@@ -200,11 +202,14 @@ class Timeline:
             frames.append(FrameReport(index, moment.time_s, faces, numbers, reason))
         decider = headline(tracks)
         info = self._video.info
+        reason = _reason(tracks, frames, decider)
+        sideways = NOT_UPRIGHT if reason is Reason.NO_FACE else None
+        remarks = (sideways, self._out_of_time(), self._cut_short())
         return VideoReport(
             path=path,
             sha256=info.sha256,
             verdict=Verdict.NOT_ANALYSED if decider is None else tracks[decider].verdict,
-            reason=_reason(tracks, frames, decider),
+            reason=reason,
             tracks=tracks,
             frames=tuple(frames),
             headline_track=decider,
@@ -216,7 +221,7 @@ class Timeline:
             method=self._method,
             model=model,
             timings_ms=timings_ms,
-            detail=" ".join(filter(None, (self._out_of_time(), self._cut_short()))) or None,
+            detail=" ".join(filter(None, remarks)) or None,
         )
 
     def _people(self) -> tuple[list[tuple[int, _Moment]], list[list[tuple[int, int]]]]:

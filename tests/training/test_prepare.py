@@ -76,7 +76,7 @@ def test_crops_are_taken_as_they_are_and_photos_are_cut(folder, tmp_path):
     target = tmp_path / "prepared"
     seen = []
     done = prepare(folder, target, progress=lambda *counts: seen.append(counts))
-    assert (done.n_pictures, done.leaks) == (7, ())
+    assert (done.n_pictures, done.leaks, done.knows_people) == (7, (), False)
     assert done.left_out == {"no_face": 1, "undecodable": 1}
     one_each = {"real": 1, "fake": 1}
     assert done.by_split == {"train": {"real": 2, "fake": 1}, "val": one_each, "test": one_each}

@@ -19,6 +19,9 @@ COLOURS = {
     "not_analysed": "dim",
 }
 
+MANY = 8
+"""Faces that were not scored are told in one line from so many on, as those of a crowd."""
+
 
 def print_report(report: ImageReport | VideoReport, remark: str | None = None) -> None:
     """One line a file, and a line for each face or person where there are several.
@@ -37,13 +40,20 @@ def print_report(report: ImageReport | VideoReport, remark: str | None = None) -
     if isinstance(report, VideoReport):
         _print_people(report)
     elif len(report.faces) > 1:
+        missed = [face.reason for face in report.faces if face.prediction is None]
+        is_crowd = len(missed) >= MANY
         for n, face in enumerate(report.faces, 1):
+            if is_crowd and face.prediction is None:
+                continue
             box = face.face.box
             score = _percent(face.prediction.p_fake if face.prediction else None)
             place = f"{box.width:.0f}x{box.height:.0f} px at {box.x1:.0f},{box.y1:.0f}"
             reason = f"  ({face.reason})" if face.reason else ""
             colour = COLOURS[face.verdict]
             out.print(f"    face {n}: [{colour}]{face.verdict:<12}[/]  {score}  {place}{reason}")
+        if is_crowd:
+            reasons = ", ".join(sorted({str(reason) for reason in missed}))
+            out.print(f"    {len(missed)} faces more: [dim]not_analysed[/]  ({reasons})")
 
 
 def print_counts(counts: Mapping[str, int]) -> None:

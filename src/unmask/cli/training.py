@@ -16,6 +16,10 @@ from unmask.files import is_folder
 __all__ = ["curves", "export", "import_", "prepare", "train"]
 
 
+ENOUGH_GENUINE = 268
+"""So many without a false alarm have 1 % as the upper 95 % limit of their rate (Wilson)."""
+
+
 def prepare(
     source: Annotated[
         Path,
@@ -64,6 +68,8 @@ def prepare(
         _tell(f"left out: {reasons}; see {target / 'left-out.csv'}")
     if done.leaks:
         _tell(f"{len(done.leaks)} leaks between splits, see {target / 'leakage.csv'}")
+    if len(done.by_split) > 1 and not done.knows_people:
+        _tell("no identities were given: whether two splits share a person is not known")
 
 
 def train(
@@ -176,6 +182,12 @@ def export(
             progress=showing(bar, "calibrating"),
         )
     _tell(f"{target}: {card['calibration']['method']}, thresholds {card['thresholds']}")
+    for source, rates in card["documentation"]["validation"].items():
+        if isinstance(rates, dict) and rates["n_real"] < ENOUGH_GENUINE:
+            told = (
+                f"  {source or 'val'}: {rates['n_real']} genuine faces, of which likely_fake takes"
+            )
+            _tell(f"{told} none; a rate of 1 % can be shown by {ENOUGH_GENUINE} or more")
 
 
 def _tell(line: str) -> None:

@@ -137,6 +137,7 @@ def draw_curves(run: Path) -> Path:
         for start in starts[1:]:
             axes.axvline(start + 0.5, color="grey", linestyle=":", linewidth=0.8)
         axes.grid(color="#dddddd")
+        axes.locator_params(axis="x", integer=True)
         axes.legend()
     target = run / CURVES
     with replacing(target) as temporary:

@@ -58,7 +58,8 @@ class Preparation:
 
     `by_split` has how many of each label are in each split.
 
-    `leaks` is empty unless they were allowed.
+    `leaks` is empty unless they were allowed. `knows_people` is whether any row says who it shows:
+    without, only pictures that are alike were looked for.
     """
 
     manifest: Path
@@ -66,6 +67,7 @@ class Preparation:
     by_split: Mapping[str, Mapping[str, int]]
     left_out: Mapping[str, int]
     leaks: tuple[Leak, ...]
+    knows_people: bool
 
 
 class FacePicture(NamedTuple):
@@ -145,7 +147,8 @@ def prepare(
     by_split: dict[str, Counter[str]] = {}
     for row, _ in used:
         by_split.setdefault(row.split, Counter(real=0, fake=0))[row.label] += 1
-    return Preparation(manifest, len(used), by_split, counts, tuple(leaks))
+    knows_people = any(row.identity for row in rows)
+    return Preparation(manifest, len(used), by_split, counts, tuple(leaks), knows_people)
 
 
 def _process(

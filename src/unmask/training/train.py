@@ -96,7 +96,7 @@ def train(
                 batches = _first(datasets[-1], N_FEATURE_STATISTICS, config.workers)
                 refit_batch_norm(network, (batch.crops.to(_device()) for batch in batches))
         # Also for a network that goes on: its pictures may come in another size or mixture now.
-        _fit_spectrum(network, datasets[0], config.workers, progress)
+        _fit_spectrum(network, datasets[0], config.workers, progress if rank == 0 else None)
     # Only now: what was refused until here may be put right without another folder.
     if rank == 0:
         _claim(run, config, inputs)
@@ -411,14 +411,15 @@ def _mean(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
 
 
 def _fit_spectrum(
-    network: FusionNetwork, dataset: TrainingDataset, workers: int, progress: Progress
+    network: FusionNetwork, dataset: TrainingDataset, workers: int, progress: Progress | None
 ) -> None:
     """The constants that standardise the spectrum: mean and deviation over training pictures."""
     parts: list[Tensor] = []
     for batch in _first(dataset, N_STATISTICS, workers):
         parts.append(batch.spectra)
         done = sum(map(len, parts))
-        progress({"event": "statistics", "step": done, "total": N_STATISTICS})
+        if progress is not None:
+            progress({"event": "statistics", "step": done, "total": N_STATISTICS})
     vectors = torch.cat(parts)
     network.spectrum_mean.copy_(vectors.mean(dim=0))
     network.spectrum_std.copy_(vectors.std(dim=0) + 1e-3)
