@@ -42,6 +42,8 @@ def test_figures_are_those_of_the_file(folder, results):
     assert f"| AUC | {expected} |" in render(part("summary"), folder)
     inline = render(part("frame.auc", "old"), folder)
     assert inline == part("frame.auc", expected)
+    caught = results["verdicts"][0]["caught"]
+    assert f"-->{caught['value']:.3f} [" in render(part("verdicts.caught"), folder)
     assert "| jpeg-50 |" in render(part("robustness"), folder)
     assert "brightness 1 (abababababab)" in render(part("origin"), folder)
     assert "| real | " in render(part("confusion"), folder)

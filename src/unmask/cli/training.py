@@ -184,10 +184,8 @@ def export(
     _tell(f"{target}: {card['calibration']['method']}, thresholds {card['thresholds']}")
     for source, rates in card["documentation"]["validation"].items():
         if isinstance(rates, dict) and rates["n_real"] < ENOUGH_GENUINE:
-            told = (
-                f"  {source or 'val'}: {rates['n_real']} genuine faces, of which likely_fake takes"
-            )
-            _tell(f"{told} none; a rate of 1 % can be shown by {ENOUGH_GENUINE} or more")
+            line = f"  {source or 'val'}: likely_fake takes none of {rates['n_real']} genuine faces"
+            _tell(f"{line}; a rate of 1 % can be shown by {ENOUGH_GENUINE} or more")
 
 
 def _tell(line: str) -> None:

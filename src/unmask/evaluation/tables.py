@@ -6,8 +6,8 @@ A document says what it wants between two comments, and this rewrites what stand
     <!-- /results -->
 
 `dfdc-test` is a file of the results folder, the second word a name of `TABLES` or one figure, such
-as `frame.auc`, which stays in its line. `python -m unmask.evaluation.tables README.md docs/*.md`
-brings documents up to date.
+as `frame.auc` or `verdicts.false_alarms`, which stays in its line.
+`python -m unmask.evaluation.tables README.md docs/*.md` brings documents up to date.
 """
 
 from __future__ import annotations
@@ -48,6 +48,9 @@ NAMES = {
     "ece": "expected calibration error",
     "brier": "Brier score",
 }
+
+RATES = ("false_alarms", "caught", "missed", "inconclusive")
+"""Of the verdicts: genuine called likely_fake, fakes called likely_fake and likely_real."""
 
 
 def render(text: str, folder: Path) -> str:
@@ -207,11 +210,10 @@ def _explanations(results: Results) -> str:
 
 
 def _verdicts(results: Results) -> str:
-    rates = ("false_alarms", "caught", "missed", "inconclusive")
     rows = [
         [
             _source(verdicts),
-            *(_estimate(verdicts[rate]) for rate in rates),  # type: ignore[literal-required]
+            *(_estimate(verdicts[rate]) for rate in RATES),  # type: ignore[literal-required]
             _not_analysed(verdicts),
         ]
         for verdicts in _told(results)
@@ -323,6 +325,8 @@ def _figure(results: Results, wanted: str) -> str:
     comparison = results["comparison"]
     if name == "change" and comparison and (change := comparison["figures"].get(figure)):
         return _range(change["value"], change["low"], change["high"])
+    if name == "verdicts" and results["verdicts"] and figure in RATES:
+        return _estimate(results["verdicts"][0][figure])  # type: ignore[literal-required]
     level = dict(_levels(results)).get(name)
     if level is None or figure not in level["figures"]:
         known = ", ".join([*TABLES, *(f"frame.{key}" for key in NAMES)])
