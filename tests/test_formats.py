@@ -18,6 +18,7 @@ from unmask.formats import kind_of, picture_format, video_format
         (b"\x1a\x45\xdf\xa3\x93\x42\x82\x84webm", "WEBM"),
         (b"\x1a\x45\xdf\xa3\x93\x42\x82\x88matroska", "MKV"),
         (b"\0\0\0\x20ftypheic", None),
+        (b"\0\0\0\x20ftypheif", None),
         (b"\0\0\0\x20ftypavif", None),
         (b"\0\0\0\x18ftypcrx ", None),
         (b"\xff\xd8\xff\xe0", None),

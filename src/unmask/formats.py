@@ -19,8 +19,8 @@ SIGNATURES = (
 )
 AVIF_BRANDS = {b"avif", b"avis"}
 HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
-NO_VIDEO_BRANDS = {*AVIF_BRANDS, *HEIF_BRANDS, b"crx "}
-"""Of pictures in the boxes of MP4, by their first brand; the last is of Canon's raw files."""
+NO_VIDEO_BRANDS = (b"avif", b"avis", b"mif1", b"msf1", b"hei", b"hev", b"crx ")
+"""How the first brand of a picture in the boxes of MP4 begins; the last: Canon's raw files."""
 
 
 def kind_of(file: BinaryIO) -> Literal["image", "video"] | None:
@@ -62,7 +62,7 @@ def video_format(head: bytes) -> str | None:
     if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
         return "AVI"
     if head[4:8] == b"ftyp":
-        if head[8:12] in NO_VIDEO_BRANDS:
+        if head[8:].startswith(NO_VIDEO_BRANDS):
             return None
         return "MOV" if head[8:12] == b"qt  " else "MP4"
     return "MOV" if head[4:8] in (b"moov", b"mdat", b"wide", b"free", b"skip") else None
