@@ -59,7 +59,7 @@ class Preparation:
     `by_split` has how many of each label are in each split.
 
     `leaks` is empty unless they were allowed. `knows_people` is whether any row says who it shows:
-    without, only pictures that are alike were looked for.
+    without, only shared videos and pictures that are alike were looked for.
     """
 
     manifest: Path
