@@ -248,6 +248,22 @@ def test_a_closed_standard_output_is_no_success() -> None:
     command = f'"{sys.executable}" -m unmask detect --json "{ASTRONAUT}" >&-'
     result = program(started=("-c", f"import os; os.execvp('sh', ['sh', '-c', {command!r}])"))
     assert (result.status, "standard output is closed" in result.err) == (1, True)
+    assert "Traceback" not in result.err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such shell")
+def test_a_verdict_is_printed_also_where_there_is_no_standard_error() -> None:
+    command = f'"{sys.executable}" -m unmask detect "{ASTRONAUT}" 2>&-'
+    result = program(started=("-c", f"import os; os.execvp('sh', ['sh', '-c', {command!r}])"))
+    assert (result.status, "inconclusive" in result.out or "likely" in result.out) == (0, True)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device")
+def test_a_verdict_that_cannot_be_written_is_no_success() -> None:
+    for options in ("", "--json"):
+        command = f'"{sys.executable}" -m unmask detect {options} "{ASTRONAUT}" > /dev/full'
+        result = program(started=("-c", f"import os; os.execvp('sh', ['sh', '-c', {command!r}])"))
+        assert (result.status, "No space left" in result.err) == (1, True)
 
 
 def test_of_a_picture_over_our_limit_pillow_says_nothing_besides(tmp_path: Path) -> None:
