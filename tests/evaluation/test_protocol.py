@@ -166,6 +166,7 @@ def test_verdict_rates_are_over_what_was_analysed():
     overall, source = evaluate(manifest, [outcome for _, outcome in told], QUICK)["verdicts"]
     assert overall == source
     assert overall["false_alarms"]["value"] == 0.25
+    assert overall["cleared"]["value"] == 0.5
     assert overall["caught"]["value"] == overall["missed"]["value"] == 0.5
     assert overall["inconclusive"]["value"] == pytest.approx(1 / 6)
     assert overall["counts"]["real"] == {fake: 1, real: 2, unsure: 1, none: 1}

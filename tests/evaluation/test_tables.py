@@ -47,6 +47,14 @@ def test_figures_are_those_of_the_file(folder, results):
     assert "| jpeg-50 |" in render(part("robustness"), folder)
     assert "brightness 1 (abababababab)" in render(part("origin"), folder)
     assert "| real | " in render(part("confusion"), folder)
+    source, called = results["sources"][0], results["verdicts"][1]
+    alarms = source["frame"]["figures"]["false_alarm_rate"]
+    row = [f"{source['frame']['n_real']}"]
+    row += [
+        f"{one['value']:.3f} [{one['low']:.3f}, {one['high']:.3f}]"
+        for one in (alarms, called["false_alarms"], called["cleared"])
+    ]
+    assert f"| {source['source']} | {' | '.join(row)} | " in render(part("genuine"), folder)
 
 
 def test_one_difference_can_stand_by_itself(folder, results):

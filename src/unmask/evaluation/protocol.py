@@ -335,6 +335,7 @@ def _verdicts(source: str, table: _Table) -> Verdicts | None:
         source=source,
         counts=counts,
         false_alarms=false_alarms,
+        cleared=proportion(real.verdict == Verdict.LIKELY_REAL, real.clusters),
         caught=caught,
         missed=proportion(fake.verdict == Verdict.LIKELY_REAL, fake.clusters),
         inconclusive=proportion(told.verdict == Verdict.INCONCLUSIVE, told.clusters),

@@ -85,11 +85,15 @@ class Level(TypedDict):
 
 
 class Verdicts(TypedDict):
-    """Three-way rates over the analysed rows; `flag_precision` by the share of fakes."""
+    """Three-way rates over the analysed rows; `flag_precision` by the share of fakes.
+
+    `cleared` is of the genuine rows; old files lack it.
+    """
 
     source: str
     counts: dict[str, dict[str, int]]
     false_alarms: Estimate
+    cleared: NotRequired[Estimate]
     caught: Estimate
     missed: Estimate
     inconclusive: Estimate

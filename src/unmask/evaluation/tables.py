@@ -241,6 +241,26 @@ def _not_analysed(verdicts: Verdicts) -> str:
     return f"{left_out:,} of {sum(sum(counts.values()) for counts in of_label):,}"
 
 
+def _genuine(results: Results) -> str:
+    """What genuine faces of each source are called, by the label and by the verdict."""
+    told = {verdicts["source"]: verdicts for verdicts in results["verdicts"]}
+    rows = []
+    for part in results["sources"]:
+        verdicts = told.get(part["source"])
+        called = [verdicts["false_alarms"], verdicts.get("cleared")] if verdicts else [None] * 2
+        rows.append(
+            [
+                part["source"] or NONE,
+                _counts(part["frame"])[0],
+                _of(part["frame"], "false_alarm_rate"),
+                *(_estimate(one) if one else NONE for one in called),
+                _estimate(part["coverage"]["share_real"]),
+            ]
+        )
+    header = ["source", "genuine", NAMES["false_alarm_rate"], "called likely_fake"]
+    return _table([*header, "called likely_real", "share scored"], rows)
+
+
 def _flags(results: Results) -> str:
     """How often a flag is right, by how common fakes are."""
     prevalences = [*results["verdicts"][0]["flag_precision"]] if results["verdicts"] else []
@@ -312,6 +332,7 @@ TABLES: Mapping[str, Callable[[Results], str]] = {
     "splices": _splices,
     "explanations": _explanations,
     "verdicts": _verdicts,
+    "genuine": _genuine,
     "flags": _flags,
     "transfer": _transfer,
     "robustness": _robustness,
