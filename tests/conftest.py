@@ -104,6 +104,7 @@ def make_clip(
     with_sound: bool = False,
     path: str | None = None,
     container_options: dict[str, str] | None = None,
+    title: str | None = None,
     **options: str,
 ) -> bytes:
     """The bytes of a video of these `(H, W, 3)` uint8 RGB pictures, in memory or at `path`."""
@@ -111,6 +112,8 @@ def make_clip(
     with av.open(
         path or buffer, "w", format=container, container_options=container_options or {}
     ) as output:
+        if title:
+            output.metadata["title"] = title
         stream = output.add_stream(codec, rate=rate, options=options)
         stream.height, stream.width = pictures[0].shape[:2]
         stream.pix_fmt = "yuv420p"

@@ -149,6 +149,14 @@ class TestSampling:
             assert len(video.spread(n))
 
 
+@pytest.mark.parametrize("container", ["mp4", "avi", "matroska"])
+def test_a_title_that_is_not_utf_8_stops_nothing(clip: Clip, container: str) -> None:
+    data = clip(numbered(5), container=container, title="TITLE")
+    assert data.count(b"TITLE") == 1
+    with Video(data.replace(b"TITLE", "ÉTÉ 1".encode("latin-1"))) as video:
+        assert len(list(video.frames(video.spread(5)))) == 5
+
+
 @pytest.mark.parametrize(("degrees", "corner"), [(0, (0, 0)), (90, (95, 0)), (-90, (0, 127))])
 def test_rotation_of_the_metadata(clip: Clip, degrees: int, corner: tuple[int, int]) -> None:
     picture = np.full((96, 128, 3), 40, np.uint8)

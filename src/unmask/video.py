@@ -68,6 +68,8 @@ NO_COLOURS = ("bayer", "yaf")
 
 SPOOL_BYTES = 8 * 1024 * 1024
 COVER = Disposition.attached_pic | Disposition.timed_thumbnails
+TAGS = {"metadata_errors": "replace"} if hasattr(InputContainer, "metadata_errors") else {}
+"""Before version 19, PyAV opens no video with a title that is not UTF-8 unless told to."""
 
 Indices = NDArray[np.intp]
 """Frame numbers in the order the frames are shown, ascending."""
@@ -245,7 +247,7 @@ class Video:
                 "r",
                 format=DEMUXERS[self._format],
                 options={"protocol_whitelist": "none"},
-                metadata_errors="replace",
+                **TAGS,
             )
         except av.FFmpegError as error:
             raise UndecodableError(
