@@ -44,6 +44,9 @@ describe("excerpt", () => {
     expect(isMeasurement({ ...file, robustness: { "jpeg-50": {} } })).toBe(false);
     expect(isMeasurement({ ...file, robustness: {}, explanations: {} })).toBe(false);
     expect(isMeasurement({ ...file, settings: { without: "frequency" } })).toBe(false);
+    // Faces that training had, if only to make fakes of.
+    expect(isMeasurement({ ...file, settings: { split: "blend-source" } })).toBe(false);
+    expect(isMeasurement({ ...file, settings: { split: "test" } })).toBe(true);
   });
 
   it("is there for the results files of the repository", () => {

@@ -13,13 +13,15 @@ export function excerpt({ name, model, origin, settings, frame, verdicts }) {
   return { name, model, areVideos, created: origin.created, auc, verdicts };
 }
 
-/** A file of another kind, such as an ablation's, has no verdicts to tell; and one that looks closer
- * at another's pictures, degraded, explained or by a part of the model, would tell of them twice. */
+/** A file of another kind, such as an ablation's, has no verdicts to tell; one that looks closer at
+ * another's pictures, degraded, explained or by a part of the model, would tell of them twice; and
+ * on pictures that were learned from, no rate is what others may expect. */
 export function isMeasurement(file) {
   const isDegraded = Object.keys(file.robustness ?? {}).length > 0;
   const isCloserLook = isDegraded || file.explanations || file.settings?.without;
+  const isLearned = ["train", "blend-source"].includes(file.settings?.split);
   const isComplete = file.name && file.model && file.origin && Array.isArray(file.verdicts);
-  return Boolean(isComplete && !isCloserLook);
+  return Boolean(isComplete && !isCloserLook && !isLearned);
 }
 
 export function excerpts() {
