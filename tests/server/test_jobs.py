@@ -429,6 +429,16 @@ def test_the_list_has_the_latest_first_and_can_be_emptied(idle, landscape):
     assert client.get("/api/jobs").json == {"jobs": []}
 
 
+@pytest.mark.parametrize("before", ["2020", "1700000000.5", "2026-01-31", "2026-01-31T12:00:00"])
+def test_a_time_without_its_zone_or_none_at_all_is_refused(idle, before):
+    answer = idle.test_client().get(f"/api/jobs?before={before}")
+    assert (answer.status_code, answer.json["code"]) == (400, "invalid_request")
+    assert answer.json["detail"] == (
+        "before: expected a time as ISO 8601 with its zone, such as 2026-01-31T12:00:00Z, "
+        f"got '{before}'."
+    )
+
+
 def test_what_is_answered_at_once_is_listed_too(idle, astronaut, landscape, face_clip):
     client = idle.test_client()
 
