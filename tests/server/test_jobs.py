@@ -29,7 +29,7 @@ from unmask.server.jobs import Jobs
 from unmask.server.problems import RequestError
 from unmask.server.queues import open_queue
 from unmask.server.schemas import JobAnswer, JobQuery, JobsAnswer
-from unmask.server.store import State, Store
+from unmask.server.store import Job, State, Store
 from unmask.server.worker import BEAT_S, GRACE_S, LOST, Worker
 from unmask.settings import Settings
 
@@ -602,37 +602,39 @@ def test_a_short_time_to_keep_results_holds_without_a_list_too(tmp_path):
         store.close()
 
 
-def test_who_follows_is_let_go_when_the_server_ends(tmp_path, landscape):
+@pytest.fixture
+def waiting(tmp_path, landscape) -> Iterator[tuple[Jobs, Job]]:
+    """A job that waits, among the jobs of a server without workers."""
     jobs = Jobs(settings_in(tmp_path, workers=0))
-    job = jobs.submit([FileStorage(io.BytesIO(landscape), "a.png")], JobQuery())
+    yield jobs, jobs.submit([FileStorage(io.BytesIO(landscape), "a.png")], JobQuery())
+    jobs.close()
+
+
+def test_who_follows_is_let_go_when_the_server_ends(waiting):
+    jobs, job = waiting
     watched = jobs.watch(job.id)
     next(watched)
     jobs.end_streams()
     assert list(watched) == []
-    jobs.close()
 
 
-def test_who_follows_gets_signs_of_life(tmp_path, landscape):
-    jobs = Jobs(settings_in(tmp_path, workers=0))
-    job = jobs.submit([FileStorage(io.BytesIO(landscape), "a.png")], JobQuery())
+def test_who_follows_gets_signs_of_life(waiting):
+    jobs, job = waiting
     watched = jobs.watch(job.id, heartbeat_s=0)
     assert next(watched) == (job, {})
     assert next(watched) is None
     jobs.delete(job.id)
     assert [change[0].state for change in watched if change] == [State.CANCELLED]
-    jobs.close()
 
 
-def test_who_follows_a_job_that_is_deleted_is_told_of_its_end(tmp_path, landscape):
-    jobs = Jobs(settings_in(tmp_path, workers=0))
-    job = jobs.submit([FileStorage(io.BytesIO(landscape), "a.png")], JobQuery())
+def test_who_follows_a_job_that_is_deleted_is_told_of_its_end(waiting):
+    jobs, job = waiting
     watched = jobs.watch(job.id)
     next(watched)
     jobs.delete_all()
     [(last, verdicts)] = watched
     assert (last.id, last.state, last.reason, verdicts) == (job.id, "cancelled", "cancelled", {})
     assert list(jobs.watch(job.id)) == []
-    jobs.close()
 
 
 @pytest.mark.parametrize("job_id", ["%00", "a%00b", "no-job", "A" * 32, "0" * 33])
