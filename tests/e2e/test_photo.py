@@ -285,6 +285,7 @@ def test_what_failed_for_want_of_a_server_can_be_sent_again(
     expect(page.get_by_text("3 of 3 done")).to_be_visible()
     page.context.set_offline(False)
     # The third would be too large again.
+    expect(page.get_by_text("All 3 photos are done, 3 failed")).to_have_count(1)
     page.get_by_role("button", name="Try 2 failed again").click()
     expect(page.get_by_role("button", name="2 not analysed")).to_be_visible()
     expect(page.get_by_role("button", name="failed again")).to_have_count(0)

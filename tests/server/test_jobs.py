@@ -29,7 +29,7 @@ from unmask.server.jobs import Jobs
 from unmask.server.problems import RequestError
 from unmask.server.queues import open_queue
 from unmask.server.schemas import JobAnswer, JobQuery, JobsAnswer
-from unmask.server.store import State, Store
+from unmask.server.store import Job, State, Store
 from unmask.server.worker import BEAT_S, GRACE_S, LOST, Worker
 from unmask.settings import Settings
 
@@ -429,6 +429,16 @@ def test_the_list_has_the_latest_first_and_can_be_emptied(idle, landscape):
     assert client.get("/api/jobs").json == {"jobs": []}
 
 
+@pytest.mark.parametrize("before", ["2020", "1700000000.5", "2026-01-31", "2026-01-31T12:00:00"])
+def test_a_time_without_its_zone_or_none_at_all_is_refused(idle, before):
+    answer = idle.test_client().get(f"/api/jobs?before={before}")
+    assert (answer.status_code, answer.json["code"]) == (400, "invalid_request")
+    assert answer.json["detail"] == (
+        "before: expected a time as ISO 8601 with its zone, such as 2026-01-31T12:00:00Z, "
+        f"got '{before}'."
+    )
+
+
 def test_what_is_answered_at_once_is_listed_too(idle, astronaut, landscape, face_clip):
     client = idle.test_client()
 
@@ -592,37 +602,39 @@ def test_a_short_time_to_keep_results_holds_without_a_list_too(tmp_path):
         store.close()
 
 
-def test_who_follows_is_let_go_when_the_server_ends(tmp_path, landscape):
+@pytest.fixture
+def waiting(tmp_path, landscape) -> Iterator[tuple[Jobs, Job]]:
+    """A job that waits, among the jobs of a server without workers."""
     jobs = Jobs(settings_in(tmp_path, workers=0))
-    job = jobs.submit([FileStorage(io.BytesIO(landscape), "a.png")], JobQuery())
+    yield jobs, jobs.submit([FileStorage(io.BytesIO(landscape), "a.png")], JobQuery())
+    jobs.close()
+
+
+def test_who_follows_is_let_go_when_the_server_ends(waiting):
+    jobs, job = waiting
     watched = jobs.watch(job.id)
     next(watched)
     jobs.end_streams()
     assert list(watched) == []
-    jobs.close()
 
 
-def test_who_follows_gets_signs_of_life(tmp_path, landscape):
-    jobs = Jobs(settings_in(tmp_path, workers=0))
-    job = jobs.submit([FileStorage(io.BytesIO(landscape), "a.png")], JobQuery())
+def test_who_follows_gets_signs_of_life(waiting):
+    jobs, job = waiting
     watched = jobs.watch(job.id, heartbeat_s=0)
     assert next(watched) == (job, {})
     assert next(watched) is None
     jobs.delete(job.id)
     assert [change[0].state for change in watched if change] == [State.CANCELLED]
-    jobs.close()
 
 
-def test_who_follows_a_job_that_is_deleted_is_told_of_its_end(tmp_path, landscape):
-    jobs = Jobs(settings_in(tmp_path, workers=0))
-    job = jobs.submit([FileStorage(io.BytesIO(landscape), "a.png")], JobQuery())
+def test_who_follows_a_job_that_is_deleted_is_told_of_its_end(waiting):
+    jobs, job = waiting
     watched = jobs.watch(job.id)
     next(watched)
     jobs.delete_all()
     [(last, verdicts)] = watched
     assert (last.id, last.state, last.reason, verdicts) == (job.id, "cancelled", "cancelled", {})
     assert list(jobs.watch(job.id)) == []
-    jobs.close()
 
 
 @pytest.mark.parametrize("job_id", ["%00", "a%00b", "no-job", "A" * 32, "0" * 33])
@@ -635,13 +647,17 @@ def test_what_is_no_id_is_not_found_in_any_store(detector, tmp_path, postgresql_
     app.extensions["unmask"].jobs.close()
 
 
-def test_a_range_beyond_a_picture_is_told_its_length(idle, landscape, tmp_path):
+def test_a_picture_comes_whole_or_not_at_all(idle, landscape, tmp_path):
     client = idle.test_client()
     location = submit(client, landscape)
     picture = Folder(tmp_path).new_picture(location.rsplit("/", 1)[-1], "0-thumbnail.jpg")
-    picture.write_bytes(bytes(10))
-    answer = client.get(f"{location}/files/{picture.name}", headers={"Range": "bytes=99-"})
-    assert (answer.status_code, answer.headers["Content-Range"]) == (416, "bytes */10")
+    picture.write_bytes(b"a picture")
+    url = f"{location}/files/{picture.name}"
+    for part in ("bytes=0-1", "bytes=99-"):
+        answer = client.get(url, headers={"Range": part})
+        assert (answer.status_code, answer.data) == (200, b"a picture")
+    known = client.get(url, headers={"If-None-Match": answer.headers["ETag"]})
+    assert (known.status_code, known.data) == (304, b"")
 
 
 def test_so_many_may_follow_and_no_more(detector, tmp_path, landscape):

@@ -42,24 +42,25 @@ export function Desk(props: {
 
   const [unopened, setUnopened] = useState<readonly string[]>([]);
 
-  function take({ files, unopened }: Brought) {
+  async function take({ files, unopened }: Brought) {
     if (files.length === 0 && unopened.length === 0) {
       return;
     }
     setUnopened(unopened);
-    const videos = files.filter(isVideo);
-    const photos = files.filter((file) => !isVideo(file));
+    const areVideos = await Promise.all(files.map(isVideo));
+    const videos = files.filter((_, index) => areVideos[index]);
+    const photos = files.filter((_, index) => !areVideos[index]);
     if (videos.length > 0) {
       props.onVideos(videos);
     }
     if (photos.length > 0) {
-      const isFirst = exhibits.length === 0;
+      const isFirst = queue.snapshot().length === 0;
       const [id, ...others] = queue.add(photos, limits?.max_image_bytes ?? null);
       props.onOpen(isFirst || others.length > 0 ? null : (id ?? null));
     }
   }
 
-  const choose = (files: File[]) => take({ files, unopened: [] });
+  const choose = (files: File[]) => void take({ files, unopened: [] });
   const isDragging = useIncoming(take);
   return (
     <>

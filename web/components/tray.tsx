@@ -34,6 +34,7 @@ export function Tray(props: {
   const [order, setOrder] = useState<Order | null>(null);
   const [wanted, setWanted] = useState(0);
   const nSettled = exhibits.filter(isSettled).length;
+  const nFailed = exhibits.filter(({ progress }) => progress.step === "failed").length;
   const retriable = exhibits.filter(
     ({ progress }) => progress.step === "failed" && advice(progress.code).again,
   );
@@ -57,7 +58,8 @@ export function Tray(props: {
         </p>
         {/* Once, not at every photo. */}
         <p className="sr-only" role="status">
-          {nSettled === exhibits.length && `All ${nSettled} photos are done`}
+          {nSettled === exhibits.length &&
+            `All ${nSettled} photos are done${nFailed > 0 ? `, ${nFailed} failed` : ""}`}
         </p>
         <progress
           className="forced-color-adjust-none h-1 grow appearance-none bg-rule [&::-moz-progress-bar]:bg-ink [&::-webkit-progress-bar]:bg-rule [&::-webkit-progress-value]:bg-ink"

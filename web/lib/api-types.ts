@@ -1638,7 +1638,7 @@ export interface operations {
       query?: {
         /** @description How many jobs. */
         limit?: number;
-        /** @description Only jobs created before this time. */
+        /** @description Only jobs created before this time, as ISO 8601 with its zone. */
         before?: string | null;
       };
       header?: never;

@@ -59,15 +59,28 @@ describe("isHidden", () => {
 
 describe("isVideo", () => {
   it.each([
-    ["clip.mp4", "video/mp4", true],
-    ["clip.bin", "video/webm", true],
-    ["clip.MKV", "", true],
-    ["photo.jpg", "image/jpeg", false],
-    ["photo.mp4", "image/jpeg", false],
-    ["photo.heic", "", false],
-    ["mp4", "", false],
-  ])("%s of type %j: %s", (name, type, expected) => {
-    expect(isVideo({ name, type })).toBe(expected);
+    ["clip.mp4", "video/mp4", "whatever it holds", true],
+    ["VID-20260131", "", "\0\0\0\x20ftypisom", true],
+    ["photo.jpg", "image/jpeg", "\0\0\0\x14ftypqt  ", true],
+    ["old", "", "\0\0\0\x08wide", true],
+    ["clip", "", "RIFF\n\0\0\0AVI LIST", true],
+    ["clip", "application/octet-stream", "\x1aE\xdf\xa3", true],
+    ["photo.mp4", "image/jpeg", "\xff\xd8\xff\xe0", false],
+    ["photo.webp", "", "RIFF\n\0\0\0WEBPVP8 ", false],
+    ["photo.heic", "", "\0\0\0\x18ftypheic", false],
+    ["burst.heic", "", "\0\0\0\x18ftyphevc", false],
+    ["photo.avif", "", "\0\0\0\x18ftypavif", false],
+    ["photo.cr3", "", "\0\0\0\x18ftypcrx ", false],
+    ["empty", "", "", false],
+  ])("%s of type %j that begins with %j: %s", async (name, type, head, expected) => {
+    const bytes = Uint8Array.from(head, (letter) => letter.charCodeAt(0));
+    expect(await isVideo(new File([bytes], name, { type }))).toBe(expected);
+  });
+
+  it("is not what cannot be read", async () => {
+    const gone = new File([], "gone");
+    gone.slice = () => ({ arrayBuffer: () => Promise.reject(new Error("NotFound")) }) as Blob;
+    expect(await isVideo(gone)).toBe(false);
   });
 });
 

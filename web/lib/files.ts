@@ -67,12 +67,22 @@ export function isEditable(target: EventTarget | null): boolean {
   return target instanceof Element && target.matches(":read-write");
 }
 
-const VIDEO_NAME = /\.(mp4|m4v|mov|avi|mkv|webm)$/i;
+/** How Matroska, AVI, and MP4 and MOV begin; HEIC, AVIF and Canon's raw photos are boxes of MP4 too. */
+const VIDEO_HEAD =
+  /^(?:.E\xdf\xa3|RIFF.{4}AVI |.{4}(?:ftyp(?!avi[fs]|m[is]f1|hei|hev|crx )|moov|mdat|wide|free|skip))/s;
 
-/** Whether a file goes the way of videos. Its name decides where the system knows no type; the
- * server looks at the content whatever it is called. */
-export function isVideo({ type, name }: Pick<File, "type" | "name">): boolean {
-  return type === "" ? VIDEO_NAME.test(name) : type.startsWith("video/");
+/** Whether a file goes the way of videos. A system tells its type by its name, which may be wrong or
+ * without an ending: then the first bytes say it, as they do to the server. */
+export async function isVideo(file: File): Promise<boolean> {
+  if (file.type.startsWith("video/")) {
+    return true;
+  }
+  // What cannot be read fails with its reason where it is sent.
+  const head = await file
+    .slice(0, 12)
+    .arrayBuffer()
+    .catch(() => new ArrayBuffer(0));
+  return VIDEO_HEAD.test(String.fromCharCode(...new Uint8Array(head)));
 }
 
 /** The SHA-256 of a file, in hexadecimal. */

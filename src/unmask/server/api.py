@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from time import monotonic, perf_counter
 from typing import Any, BinaryIO, cast
 
-from flask import Response, current_app, g, send_file
+from flask import Response, current_app, g, request, send_file
 from flask_openapi.blueprint import APIBlueprint
 from flask_openapi.types import ResponseDict
 from werkzeug.datastructures import FileStorage
@@ -296,7 +296,9 @@ def follow_job(path: JobPath) -> Response:
 )
 def get_picture(path: PicturePath) -> Response:
     """A thumbnail, a face crop or a heat map of a job."""
-    response = send_file(service().jobs.picture(path.job_id, path.name), "image/jpeg")
+    picture = service().jobs.picture(path.job_id, path.name)
+    response = send_file(picture, "image/jpeg", conditional=False)
+    response.make_conditional(request)  # unlike `send_file`: so small a picture has no ranges
     response.headers["Cache-Control"] = "private, no-cache"
     return response
 

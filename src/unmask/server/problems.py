@@ -129,8 +129,6 @@ def on_http_exception(error: HTTPException) -> Response | HTTPException:
     """What Flask itself refuses, as a problem."""
     if error.code is None or error.code < 400:
         return error  # a redirect
-    if error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-        return error  # which says in its headers how long the picture is
     if error.code >= 500:
         return _on_bug(error)
     code = _CODE_OF_STATUS.get(HTTPStatus(error.code), "invalid_request")

@@ -18,7 +18,15 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import PIL.Image
 from flask_openapi.models.file import FileStorage
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 from werkzeug.datastructures import FileStorage as Upload
 
 from unmask.heatmap import overlay
@@ -88,6 +96,18 @@ class ChosenFile(FileStorage):
         return value
 
 
+def _iso_time(value: str) -> datetime:
+    """Pydantic would take a bare number, such as a year, for seconds since 1970."""
+    try:
+        time = datetime.fromisoformat(value)
+    except ValueError:
+        time = None
+    if time is None or time.tzinfo is None:
+        expected = "expected a time as ISO 8601 with its zone, such as 2026-01-31T12:00:00Z"
+        raise PydanticCustomError("iso_time", expected)
+    return time
+
+
 class Query(BaseModel):
     """A switch with a mistake in its name is told, and not taken for one that was left out."""
 
@@ -154,7 +174,9 @@ class PicturePath(JobPath):
 
 class JobsQuery(Query):
     limit: int = Field(50, ge=1, le=200, description="How many jobs.")
-    before: AwareDatetime | None = Field(None, description="Only jobs created before this time.")
+    before: Annotated[AwareDatetime, BeforeValidator(_iso_time)] | None = Field(
+        None, description="Only jobs created before this time, as ISO 8601 with its zone."
+    )
 
 
 class Wire(BaseModel):
