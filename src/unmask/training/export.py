@@ -45,7 +45,7 @@ from unmask.training.train import load_network
 from unmask.training.xception import Xception, fold
 from unmask.types import Precision, Spectrum
 
-__all__ = ["export", "to_onnx"]
+__all__ = ["FALSE_ALARMS", "export", "to_onnx"]
 
 MAX_DIFFERENCE = 1e-4
 """Between ONNX Runtime and torch, in any logit."""
