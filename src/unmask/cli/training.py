@@ -86,6 +86,7 @@ def train(
     """Train a model, in two stages."""
     with _training_extra():
         from unmask.training.config import load_config
+        from unmask.training.train import is_first_process
         from unmask.training.train import train as run_training
 
     resolved = load_config(config, tuple(overrides or ()))
@@ -103,7 +104,8 @@ def train(
             bar.update(tasks[what], completed=entry["step"])
 
         best = run_training(resolved, manifest, run, start=start, progress=show)
-    _tell(f"best weights: {best}")
+    if is_first_process():
+        _tell(f"best weights: {best}")
 
 
 def curves(
