@@ -22,9 +22,11 @@ from unmask.calibration import (
     fit_isotonic,
     fit_platt,
     fit_temperature,
+    genuine_needed,
     negative_log_likelihood,
     threshold_at_false_alarms,
     threshold_at_misses,
+    wilson,
 )
 from unmask.errors import ModelError
 from unmask.types import Verdict
@@ -256,6 +258,12 @@ def test_thresholds_keep_their_rates_and_could_not_be_bolder(
         assert (fakes <= np.nextafter(low, 1)).sum() > rate * len(fakes) - 1e-9
     assert 0 <= high <= 1
     assert 0 <= low <= 1
+
+
+@pytest.mark.parametrize(("rate", "n"), [(0.05, 52), (0.01, 268), (0.001, 2703)])
+def test_so_many_without_a_false_alarm_show_a_rate(rate: float, n: int) -> None:
+    assert genuine_needed(rate) == n
+    assert wilson(0, n, level=0.9)[1] <= rate < wilson(0, n - 1, level=0.9)[1]
 
 
 @pytest.mark.parametrize(

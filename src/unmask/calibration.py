@@ -5,6 +5,7 @@ The same functions fit the constants and apply them, so that what was measured i
 
 from __future__ import annotations
 
+import itertools
 import math
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
@@ -24,6 +25,7 @@ __all__ = [
     "fit_isotonic",
     "fit_platt",
     "fit_temperature",
+    "genuine_needed",
     "negative_log_likelihood",
     "threshold_at_false_alarms",
     "threshold_at_misses",
@@ -212,14 +214,24 @@ def threshold_at_false_alarms(
     genuine = np.sort(genuine[np.unique(members)])
 
     def upper_limit(hits: int) -> float:
-        _, high = wilson(hits, len(genuine), level=0.9) or (0.0, 0.0)
-        return high
+        return _upper_limit(hits, len(genuine))
 
     allowed = max(0, bisect_right(range(len(genuine) + 1), rate, key=upper_limit) - 1)
     if allowed >= len(genuine):
         return 0.0
     highest_quiet = genuine[len(genuine) - allowed - 1]
     return float(min(1.0, np.nextafter(highest_quiet, 2.0)))
+
+
+def genuine_needed(rate: float) -> int:
+    """How few genuine samples can show that false alarms are no more than that: none among them."""
+    return next(n for n in itertools.count(1) if _upper_limit(0, n) <= rate)
+
+
+def _upper_limit(hits: int, n: int) -> float:
+    """Of a rate, at 95 %: what is above Wilson's interval of 90 % on this side."""
+    _, high = wilson(hits, n, level=0.9) or (0.0, 0.0)
+    return high
 
 
 def wilson(hits: float, n: float, *, level: float = 0.95) -> tuple[float, float] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import os
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from unmask.errors import DataError, UnmaskError
 
-__all__ = ["below", "is_folder", "read_table", "replacing"]
+__all__ = ["below", "is_folder", "read_table", "replacing", "sha256"]
 
 
 def is_folder(path: Path) -> bool:
@@ -35,6 +36,12 @@ def below(folder: Path) -> Iterator[Path]:
                 yield from files(child)
 
     return files(folder)
+
+
+def sha256(path: Path) -> str:
+    """The checksum of a file, in hexadecimal digits; it may be larger than the memory."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

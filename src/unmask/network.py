@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import hashlib
 import io
 import json
 import math
@@ -24,6 +23,7 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from unmask.errors import ModelError
+from unmask.files import sha256
 from unmask.types import Image, ModelCard, ModelIdentity, Precision, Spectrum
 
 __all__ = [
@@ -154,11 +154,10 @@ def _load(
     path: Path, threads: int
 ) -> tuple[ModelIdentity, ModelCard, onnxruntime.InferenceSession]:
     try:
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        checksum = sha256(path)
     except OSError as error:
         raise ModelError(f"The model {path} cannot be read: {error.strerror}.") from error
-    _check_sum(path, sha256)
+    _check_sum(path, checksum)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
@@ -182,7 +181,7 @@ def _load(
     outputs = [output.name for output in session.get_outputs()]
     if outputs != OUTPUTS:
         raise ModelError(f"{path} has the outputs {outputs}, expected {OUTPUTS}.")
-    return ModelIdentity(card.name, card.version, sha256), card, session
+    return ModelIdentity(card.name, card.version, checksum), card, session
 
 
 JSON_TYPES: dict[Any, tuple[type, ...]] = {
@@ -195,7 +194,7 @@ JSON_TYPES: dict[Any, tuple[type, ...]] = {
 """What JSON has for each kind of a card's fields."""
 
 
-def _check_sum(path: Path, sha256: str) -> None:
+def _check_sum(path: Path, checksum: str) -> None:
     sums = path.parent / CHECKSUMS
     try:
         lines = [line.strip().split(maxsplit=1) for line in sums.read_text().splitlines()]
@@ -205,9 +204,9 @@ def _check_sum(path: Path, sha256: str) -> None:
     known = {name: digest for digest, name in (line for line in lines if len(line) == 2)}
     if path.name not in known:
         raise ModelError(f"{sums} has no line for {path.name}; unmask export writes it.")
-    if known[path.name] != sha256:
+    if known[path.name] != checksum:
         message = f"{path} is not the file its checksum was made of: damaged or exchanged."
-        raise ModelError(f"{message} Expected {known[path.name]}, got {sha256}.")
+        raise ModelError(f"{message} Expected {known[path.name]}, got {checksum}.")
 
 
 def parse_card(text: str) -> ModelCard:

@@ -126,7 +126,7 @@ def refuse(sources):
         ({"degradations": ("jpeg-50",)}, "a way to read them"),
         ({"out": "absent/results.json"}, "the folder .* does not exist"),
         ({"scores": "absent/scores.csv"}, "the folder .* does not exist"),
-        ({"plots": "absent"}, "this folder does not exist"),
+        ({"plots": "faces/manifest.csv/plots"}, "expected a folder for plots"),
     ],
 )
 def test_what_cannot_end_well_stops_before_scoring(manifest, tmp_path, arguments, message):
@@ -137,6 +137,13 @@ def test_what_cannot_end_well_stops_before_scoring(manifest, tmp_path, arguments
     }
     with pytest.raises(DataError, match=message):
         measure(manifest, refuse, name="drawn", **{**arguments, **paths})
+
+
+def test_the_folder_for_plots_is_made(manifest, tmp_path):
+    pytest.importorskip("matplotlib")
+    given = {"options": QUICK, "plots": tmp_path / "of" / "plots"}
+    measure(manifest, brightness, name="drawn", **given)
+    assert (tmp_path / "of" / "plots" / "frame-roc.svg").is_file()
 
 
 def test_plots_that_cannot_be_drawn_stop_before_scoring(manifest, tmp_path, monkeypatch):

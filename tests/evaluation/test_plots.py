@@ -40,10 +40,11 @@ def test_without_fakes_there_is_no_curve_to_draw(results, tmp_path):
     assert [path.stem for path in plot(results, tmp_path)] == ["frame-reliability", "frame-scores"]
 
 
-def test_a_missing_folder_or_format_is_a_clear_error(results, tmp_path):
+def test_what_is_no_folder_or_format_is_a_clear_error(results, tmp_path):
     pytest.importorskip("matplotlib")
-    with pytest.raises(DataError, match="does not exist"):
-        plot(results, tmp_path / "absent")
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match="expected a folder for plots"):
+        plot(results, tmp_path / "file")
     with pytest.raises(DataError, match="cannot be written"):
         plot(results, tmp_path, format="bmpx")
 

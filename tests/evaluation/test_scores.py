@@ -85,11 +85,17 @@ def test_other_people_s_scores_are_read_and_gaps_are_named(manifest, tmp_path):
     ]
 
 
+def test_a_path_may_be_written_in_another_way_or_absolute(manifest, tmp_path):
+    path = tmp_path / "theirs.csv"
+    path.write_text(f"path,p_fake\n./a,0.25\nx/../b,0.5\n{manifest.folder.absolute() / 'c'},0.75\n")
+    assert [outcome.p_fake for outcome in read_scores(path, manifest)] == [0.25, 0.5, 0.75]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("path,score\na,0.1\n", "no column p_fake"),
-        ("path,p_fake\na,high\n", r"csv:2: could not convert"),
+        ("path,p_fake\na,high\n", r"csv:2: p_fake is a fraction in \[0, 1\], or empty, got 'high'"),
         ("path,p_fake\na,97.3\n", r"csv:2: p_fake is a fraction"),
         ("path,p_fake\na,nan\n", r"csv:2: p_fake is a fraction"),
         ("path,p_fake,status\na,0.5,no_face\n", r"csv:2: p_fake 0.5 for a row that was not scored"),
@@ -97,7 +103,10 @@ def test_other_people_s_scores_are_read_and_gaps_are_named(manifest, tmp_path):
         ("path,p_fake,status\na,,scored\n", r"csv:2: a row without p_fake needs a status"),
         ("path,p_fake\na,0.1\na,0.2\n", r"csv:3: a is there twice"),
         ("path,p_fake,label\na,0.1,fake\n", r"csv:2: a is FAKE here, REAL in the manifest"),
-        ("path,p_fake,verdict\na,0.1,probably\n", r"csv:2: 'probably' is not a valid Verdict"),
+        ("path,p_fake,verdict\na,0.1,FAKE\n", r"csv:2: verdict is likely_fake, .*, got 'FAKE'"),
+        ("path,p_fake,frames\na,0.1,0.1 x\n", r"csv:2: p_fake is a fraction .*, got 'x'"),
+        ("path,p_fake\na,0.1\n./a,0.2\n", r"csv:3: ./a is there twice"),
+        ("path,p_fake,label\n./a,0.1,fake\n", r"csv:2: ./a is FAKE here, REAL in the manifest"),
         ("path,p_fake\n/elsewhere/a,0.1\n", "no path in common.*'/elsewhere/a'.*'a'"),
     ],
 )

@@ -70,6 +70,8 @@ def test_a_file_overlays_the_defaults_and_set_overlays_the_file(tmp_path):
         ("stage1.epochs=-1", r"stage1\.epochs = -1"),
         ("stage1.learning_rate=0", r"stage1\.learning_rate = 0: expected a number above 0"),
         ("stage1.learning_rate=nan", r"stage1\.learning_rate = nan: expected a number above 0"),
+        ("stage1.learning_rate=inf", r"stage1\.learning_rate = inf: expected a number .*finite"),
+        ("augmentation.zoom=inf", r"augmentation\.zoom = inf"),
         ("stage1.average=1", r"stage1\.average = 1: .* at least 0, at most 0\.9"),
         ("augmentation.flip=1.5", r"augmentation\.flip = 1\.5: .* at least 0, at most 1"),
         ("batch.partners=-0.1", r"batch\.partners = -0\.1"),

@@ -260,3 +260,10 @@ def test_no_verdict_contradicts_its_label(low, high):
     thresholds = module._thresholds(p_fake, is_fake, sources, videos)
     assert decide(0.5, thresholds) is not Verdict.LIKELY_FAKE  # whose label is REAL
     assert decide(0.5 + 1e-9, thresholds) is not Verdict.LIKELY_REAL
+
+
+def test_the_frames_of_a_video_are_one_genuine_sample_apart():
+    is_fake, videos = np.arange(40) % 2 == 1, np.arange(40) // 10
+    thresholds = {"likely_fake": 0.9, "likely_real": 0.1, "false_alarms_5": 0.8}
+    rates = module._rates(np.full(40, 0.5), is_fake, np.full(40, "a"), videos, thresholds)["a"]
+    assert (rates["n_real"], rates["n_real_apart"]) == (20, 4)

@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,9 @@ import pytest
 pytest.importorskip("torch", reason="training needs torch: pip install 'unmask[train]'")
 
 import torch
+from typer.testing import CliRunner
 
+from unmask.cli import app
 from unmask.errors import ConfigurationError, DataError, ModelError, UnmaskError
 from unmask.training import train as module
 from unmask.training.checkpoints import load_network, load_start
@@ -294,6 +297,20 @@ def test_rates_follow_their_schedule(tiny, schedule, expected):
     assert rates == pytest.approx(expected)
 
 
+def test_a_long_stage_is_not_laid_out_in_memory(tiny, monkeypatch):
+    trainer = object.__new__(module._StageTrainer)
+    trainer.dataset, trainer.config, trainer.stage = range(4), tiny(), Stage()
+    trainer.step, trainer.total_steps, trainer.epochs_since_auc = 3, 20_000, 0
+    trainer.rank, trainer.world = 0, 1
+    monkeypatch.setattr(module, "loaded", lambda _, *, workers, batch_sampler: batch_sampler)
+    tracemalloc.start()
+    try:
+        assert next(trainer._batches()) == [(3, place) for place in range(4)]
+        assert tracemalloc.get_traced_memory()[1] < 100_000
+    finally:
+        tracemalloc.stop()
+
+
 @pytest.mark.parametrize(
     ("precision", "capability", "is_half"),
     [
@@ -382,6 +399,15 @@ def test_a_finished_training_is_not_trained_again(run, manifest, tiny, tmp_path)
 
 
 # --- many processes ---
+
+
+@pytest.mark.parametrize(("rank", "told"), [(0, "best weights: best.pt\n"), (1, "")])
+def test_the_first_process_alone_says_where_the_weights_are(monkeypatch, tmp_path, rank, told):
+    monkeypatch.setattr(module, "train", lambda *_, **__: Path("best.pt"))
+    monkeypatch.setattr(module.distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(module.distributed, "get_rank", lambda: rank)
+    result = CliRunner().invoke(app, ["train", str(tmp_path / "m.csv"), str(tmp_path / "run")])
+    assert (result.exit_code, result.stdout) == (0, told)
 
 
 def test_two_processes_give_the_gradient_of_one(manifest, tiny_overrides, tmp_path):

@@ -16,10 +16,6 @@ from unmask.files import is_folder
 __all__ = ["curves", "export", "import_", "prepare", "train"]
 
 
-ENOUGH_GENUINE = 268
-"""So many without a false alarm have 1 % as the upper 95 % limit of their rate (Wilson)."""
-
-
 def prepare(
     source: Annotated[
         Path,
@@ -90,6 +86,7 @@ def train(
     """Train a model, in two stages."""
     with _training_extra():
         from unmask.training.config import load_config
+        from unmask.training.train import is_first_process
         from unmask.training.train import train as run_training
 
     resolved = load_config(config, tuple(overrides or ()))
@@ -107,7 +104,8 @@ def train(
             bar.update(tasks[what], completed=entry["step"])
 
         best = run_training(resolved, manifest, run, start=start, progress=show)
-    _tell(f"best weights: {best}")
+    if is_first_process():
+        _tell(f"best weights: {best}")
 
 
 def curves(
@@ -168,6 +166,8 @@ def export(
     if is_folder(target):
         raise ConfigurationError(f"{target} is a folder; name the .onnx file to write")
     with _training_extra():
+        from unmask.calibration import genuine_needed
+        from unmask.training.export import FALSE_ALARMS
         from unmask.training.export import export as run
 
     told = _read_toml(documentation)
@@ -182,10 +182,12 @@ def export(
             progress=showing(bar, "calibrating"),
         )
     _tell(f"{target}: {card['calibration']['method']}, thresholds {card['thresholds']}")
+    enough = genuine_needed(FALSE_ALARMS)
     for source, rates in card["documentation"]["validation"].items():
-        if isinstance(rates, dict) and rates["n_real"] < ENOUGH_GENUINE:
+        if isinstance(rates, dict) and rates["n_real_apart"] < enough:
             line = f"  {source or 'val'}: likely_fake takes none of {rates['n_real']} genuine faces"
-            _tell(f"{line}; a rate of 1 % can be shown by {ENOUGH_GENUINE} or more")
+            line += f", of {rates['n_real_apart']} photos and videos"
+            _tell(f"{line}; a rate of {FALSE_ALARMS:.0%} can be shown by {enough} or more of these")
 
 
 def _tell(line: str) -> None:

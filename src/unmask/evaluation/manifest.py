@@ -42,6 +42,10 @@ class Manifest:
     def file(self, row: Row) -> Path:
         return self.folder / row.path
 
+    def place(self, path: str) -> str:
+        """Where a path of this manifest is, however it is written: `./a`, `b/../a`, absolute."""
+        return os.path.normpath(self.folder.absolute() / path)
+
     @property
     def is_fake(self) -> NDArray[np.bool_]:
         return np.array([row.label == "FAKE" for row in self.rows], bool)

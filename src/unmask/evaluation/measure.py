@@ -55,8 +55,8 @@ def measure(
     `settings` are recorded with the options; `read` decodes a file for the `degradations` to work
     on; `judge` answers for videos into which short fakes are put, see `splices`; `explain` answers
     for pictures with heat maps, see `explanations`; `other` are a second detector's outcomes to
-    compare with. `scores`, `out` and the folder `plots` are written where given, the scores as soon
-    as there are some.
+    compare with. `scores`, `out` and the folder `plots`, which is made, are written where given,
+    the scores as soon as there are some.
 
     Raises:
         DataError: a file is missing, a folder to write to does not exist, a degradation is unknown
@@ -66,8 +66,6 @@ def measure(
     for path in (scores, out):
         if path is not None and not path.parent.is_dir():
             raise DataError(f"{path}: the folder {path.parent} does not exist")
-    if plots is not None:
-        check_plots(plots)
     for unknown in set(degradations) - set(DEGRADATIONS):
         raise DataError(f"no degradation {unknown!r}; there are {', '.join(DEGRADATIONS)}")
     options, track = options or Options(), track or _untracked
@@ -77,6 +75,8 @@ def measure(
     explained = [] if explain is None else manifest.fakes_with_originals("picture")
     if degradations and (read is None or not callable(scorer)):
         raise DataError("degraded pictures need a detector to score and a way to read them")
+    if plots is not None:
+        check_plots(plots)
     if callable(scorer):
         outcomes = list(score(manifest, _tracked(scorer, track, name, len(manifest))))
     else:

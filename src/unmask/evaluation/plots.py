@@ -17,18 +17,20 @@ REAL, FAKE = "#2c7fb8", "#d95f0e"  # told apart by the colour-blind too
 
 
 def check_plots(folder: Path) -> None:
-    """Find out before hours are spent whether plots can be drawn into `folder`.
+    """Find out before hours are spent whether plots can be drawn into `folder`, which is made.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
-        DataError: there is no such folder.
+        DataError: the folder cannot be made.
     """
-    if not folder.is_dir():
-        raise DataError(f"{folder}: this folder does not exist")
     try:
         import matplotlib.figure  # noqa: F401
     except ImportError as error:
         raise MissingExtraError("plots", "train") from error
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{folder}: {error.strerror}; expected a folder for plots") from error
 
 
 def plot(results: Evaluation, folder: Path, *, format: str = "svg") -> list[Path]:  # noqa: A002
@@ -38,7 +40,7 @@ def plot(results: Evaluation, folder: Path, *, format: str = "svg") -> list[Path
 
     Raises:
         MissingExtraError: matplotlib is not installed.
-        DataError: there is no such folder, or no such format.
+        DataError: the folder cannot be made, or there is no such format.
         UnmaskError: it cannot be written.
     """
     check_plots(folder)

@@ -169,6 +169,7 @@ def write_scores(path: Path, manifest: Manifest, outcomes: Sequence[Outcome]) ->
 def read_scores(path: Path, manifest: Manifest) -> list[Outcome]:
     """Read a score file, this program's or anyone's with the columns `path` and `p_fake`.
 
+    Paths are compared as those of the manifest: relative to its folder, or absolute.
     A row without `p_fake` keeps its `status`, or is `not_scored`; a row of the manifest that the
     file does not have is `not_in_score_file`. Rows that the manifest does not have are ignored, so
     that one score file serves any part of a manifest.
@@ -177,37 +178,47 @@ def read_scores(path: Path, manifest: Manifest) -> list[Outcome]:
         DataError: unreadable, a number that is no probability, a path twice, a label that the
             manifest contradicts, or no path in common; the message names the line.
     """
-    labels = {row.path: row.label for row in manifest.rows}
+    labels = {manifest.place(row.path): row.label for row in manifest.rows}
     outcomes: dict[str, Outcome] = {}
     for line, record in read_table(path, required=("path", "p_fake")):
         name = record["path"]
-        if name in outcomes:
+        place = manifest.place(name)
+        if place in outcomes:
             raise DataError(f"{path}:{line}: {name} is there twice")
         label = record.get("label", "").upper()
-        if label and name in labels and label != labels[name]:
+        if label and place in labels and label != labels[place]:
             raise DataError(
-                f"{path}:{line}: {name} is {label} here, {labels[name]} in the manifest"
+                f"{path}:{line}: {name} is {label} here, {labels[place]} in the manifest"
             )
         try:
-            outcomes[name] = _outcome(record)
-        except (ValueError, DataError) as error:
+            outcomes[place] = _outcome(record)
+        except DataError as error:
             raise DataError(f"{path}:{line}: {error}") from error
     if not labels.keys() & outcomes.keys():
         raise DataError(
-            f"{path}: no path in common with the manifest; it has {next(iter(outcomes))!r}, the "
+            f"{path}: no path in common with the manifest; it has {name!r}, the "
             f"manifest {manifest.rows[0].path!r}"
         )
     absent = Outcome(None, "not_in_score_file")
-    return [outcomes.get(row.path, absent) for row in manifest.rows]
+    return [outcomes.get(manifest.place(row.path), absent) for row in manifest.rows]
 
 
 def _outcome(record: dict[str, str]) -> Outcome:
-    p_fake = float(record["p_fake"]) if record["p_fake"] else None
+    p_fake = _number(record["p_fake"]) if record["p_fake"] else None
     status = record.get("status") or (SCORED if p_fake is not None else "not_scored")
     verdict, frames = record.get("verdict"), record.get("frames")
+    if verdict and verdict not in list(Verdict):
+        raise DataError(f"verdict is {', '.join(Verdict)} or empty, got {verdict!r}")
     return Outcome(
         p_fake,
         status,
         Verdict(verdict) if verdict else None,
-        None if frames is None else tuple(map(float, frames.split())),
+        None if frames is None else tuple(map(_number, frames.split())),
     )
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise DataError(f"p_fake is a fraction in [0, 1], or empty, got {text!r}") from error

@@ -45,7 +45,7 @@ from unmask.training.train import load_network
 from unmask.training.xception import Xception, fold
 from unmask.types import Precision, Spectrum
 
-__all__ = ["export", "to_onnx"]
+__all__ = ["FALSE_ALARMS", "export", "to_onnx"]
 
 MAX_DIFFERENCE = 1e-4
 """Between ONNX Runtime and torch, in any logit."""
@@ -133,7 +133,7 @@ def export(
         "documentation": {
             **documentation,
             "precision": PRECISIONS[precision],
-            "validation": _rates(p_fake, is_fake, sources, thresholds),
+            "validation": _rates(p_fake, is_fake, sources, videos, thresholds),
             "genuine_spectrum": _genuine_spectrum(spectra[~is_fake]),
             **({"imported": config["imported"]} if config["imported"] else {"training": config}),
         },
@@ -318,16 +318,22 @@ def _rates(
     p_fake: NDArray[np.float64],
     is_fake: NDArray[np.bool_],
     sources: NDArray[np.str_],
+    videos: NDArray[np.intp],
     thresholds: Mapping[str, float],
 ) -> dict[str, Any]:
-    """What the thresholds do on the pictures that set them, per source."""
+    """What the thresholds do on the pictures that set them, per source.
+
+    `n_real_apart` counts the frames of a video as one, as the threshold of `likely_fake` does.
+    """
     high, low = thresholds["likely_fake"], thresholds["likely_real"]
     rates: dict[str, Any] = {"threshold_at_5_percent_false_alarms": thresholds["false_alarms_5"]}
     for source in np.unique(sources):
-        real = p_fake[(sources == source) & ~is_fake]
+        genuine = (sources == source) & ~is_fake
+        real = p_fake[genuine]
         fake = p_fake[(sources == source) & is_fake]
         rates[str(source)] = {
             "n_real": len(real),
+            "n_real_apart": len(np.unique(videos[genuine])),
             "n_fake": len(fake),
             "false_alarms": round(float((real >= high).mean()), 5),
             "detected": round(float((fake >= high).mean()), 5),

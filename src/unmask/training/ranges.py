@@ -11,18 +11,19 @@ __all__ = ["Count", "NotNegative", "Positive", "PositiveCount", "Range", "Share"
 
 @dataclass(frozen=True)
 class Range:
-    """From `least`, or only above it, to `most`; never NaN."""
+    """From `least`, or only above it, to `most`; never NaN or infinite."""
 
     least: float
     most: float = math.inf
     above: bool = False
 
     def __contains__(self, value: float) -> bool:
-        return self.least <= value <= self.most and not (self.above and value == self.least)
+        is_inside = self.least <= value <= self.most and math.isfinite(value)
+        return is_inside and not (self.above and value == self.least)
 
     def __str__(self) -> str:
         low = f"{'above' if self.above else 'at least'} {self.least:g}"
-        return low if self.most == math.inf else f"{low}, at most {self.most:g}"
+        return f"{low}, finite" if self.most == math.inf else f"{low}, at most {self.most:g}"
 
 
 Share = Annotated[float, Range(0, 1)]

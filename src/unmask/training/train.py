@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import math
 import os
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from unmask.errors import ConfigurationError, DataError, UnmaskError
-from unmask.files import replacing
+from unmask.files import replacing, sha256
 from unmask.training.checkpoints import (
     load_network,
     load_start,
@@ -43,7 +42,7 @@ from unmask.training.log import Log, Progress
 from unmask.training.released import refit_batch_norm
 from unmask.training.xception import Xception
 
-__all__ = ["load_network", "predict", "train"]
+__all__ = ["is_first_process", "load_network", "predict", "train"]
 
 STAGES = ("stage1", "stage2")
 CONFIG, INPUTS = "config.json", "inputs.json"
@@ -78,9 +77,9 @@ def train(
     if len(datasets[0]) < 2 * world:
         message = f"a batch of {len(datasets[0])} pictures is too small for {world} processes"
         raise ConfigurationError(f"{message}; each takes whole pairs of real and fake")
-    inputs = {"manifest": _sha256(manifest)}
+    inputs = {"manifest": sha256(manifest)}
     if start is not None and start.is_file():
-        inputs["start"] = _sha256(start)
+        inputs["start"] = sha256(start)
     _refuse_another(run, config, inputs)
     torch.manual_seed(config.seed)
     network = network_of(config)
@@ -204,9 +203,9 @@ class _StageTrainer:
         places = [p for p in range(len(self.dataset)) if p // 2 % self.world == self.rank]
         if self.step and self.epochs_since_auc >= self.stage.stop_patience:
             return
-        batches = [
-            [(step, place) for place in places] for step in range(self.step, self.total_steps)
-        ]
+        # One after the other: a list of those of a million steps would fill the memory.
+        steps = range(self.step, self.total_steps)
+        batches = ([(step, place) for place in places] for step in steps)
         yield from loaded(self.dataset, workers=self.config.workers, batch_sampler=batches)
 
     def _learn(self, batch: Batch) -> dict[str, float]:
@@ -496,6 +495,11 @@ def _join_processes() -> tuple[int, int]:
     return distributed.get_rank(), distributed.get_world_size()
 
 
+def is_first_process() -> bool:
+    """Whether this process speaks for all: the only one, or the first of those of torchrun."""
+    return not distributed.is_initialized() or distributed.get_rank() == 0
+
+
 def _wait(world: int) -> None:
     """Until every process is here: what the first one writes, the others read."""
     if world > 1:
@@ -521,11 +525,6 @@ def _share_gradients(parameters: Sequence[nn.Parameter], world: int) -> None:
         if parameter.grad is not None:
             distributed.all_reduce(parameter.grad)
             parameter.grad /= world
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _refuse_another(run: Path, config: TrainingConfig, inputs: Mapping[str, str]) -> None:
