@@ -57,6 +57,20 @@ def test_figures_are_those_of_the_file(folder, results):
     assert f"| {source['source']} | {' | '.join(row)} | " in render(part("genuine"), folder)
 
 
+def test_a_comparison_says_of_which_rows_it_is_not(folder, results):
+    counts = {"rows": 90, "first_only": 0, "second_only": 0}
+    results["comparison"] = {**counts, "figures": {}, "delong": None}
+    write_results(folder / "drawn.json", results)
+    assert "alone" not in render(part("comparison"), folder)
+    for change, told in (
+        ({"first_only": 10}, "the 90 rows that both scored; 10 were scored by this alone, 0 by"),
+        ({"rows": 0}, "the 0 rows that both scored"),
+    ):
+        results["comparison"] = {**counts, **change, "figures": {}, "delong": None}
+        write_results(folder / "drawn.json", results)
+        assert told in render(part("comparison"), folder)
+
+
 def test_one_difference_can_stand_by_itself(folder, results):
     change = {"value": -0.0125, "low": -0.02, "high": 0.001, "p_value": 0.1}
     results["comparison"] = {"figures": {"auc": change, "eer": None}, "delong": None}

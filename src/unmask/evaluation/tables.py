@@ -307,6 +307,10 @@ def _comparison(results: Results) -> str:
             rows.append([title, first, second, told, _p(difference["p_value"])])
     header = ["", "this", "other", "difference", "p-value (paired bootstrap)"]
     text = _table(header, rows)
+    here, there = comparison["first_only"], comparison["second_only"]
+    if here or there or not comparison["rows"]:
+        text += f"\n\nOn the {comparison['rows']:,} rows that both scored; {here:,} were scored by "
+        text += f"this alone, {there:,} by the other alone."
     if delong := comparison["delong"]:
         told = _p(delong["p_value"])
         text += f"\n\nDeLong's test of the AUCs, rows taken as independent: p-value {told}."
