@@ -47,14 +47,15 @@ def main() -> None:
 def _end_at_once(status: object) -> None:
     """End without clearing away, object by object, what the system takes back as a whole.
 
-    That would take a tenth as long as all that one photo needs. Returns where what was printed
-    cannot be written, which Python's own way out tells.
+    That would take a tenth as long as all that one photo needs. Returns where a success cannot be
+    written, which Python's own way out tells; a failure has been told, and keeps its status.
     """
-    try:
-        for stream in filter(None, (sys.stdout, sys.stderr)):  # None: it was closed from the start
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # None: it was closed from the start
+        try:
             stream.flush()
-    except OSError:
-        return
+        except OSError:
+            if not status:
+                return
     if isinstance(status, int):
         os._exit(status)
 
