@@ -55,6 +55,12 @@ def test_spread_and_ratio_are_of_medians() -> None:
     assert ratio(times, "slow", "fast")["ratio"] == pytest.approx(4)
 
 
+def test_a_ratio_is_of_rounds_whose_sides_had_the_same_moment() -> None:
+    times = {"over": [20.0, 20.0, 40.0, 60.0, 60.0], "under": [10.0, 10.0, 10.0, 30.0, 30.0]}
+    found = ratio(times, "over", "under")
+    assert (found["ratio"], found["quartiles"]) == (2, [2, 2])
+
+
 def test_a_photo_has_the_pixels_it_is_asked_for() -> None:
     with PIL.Image.open(io.BytesIO(photo(1))) as image:
         assert image.width * image.height == pytest.approx(1e6, rel=0.01)
