@@ -9,6 +9,7 @@ import itertools
 import math
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -212,10 +213,7 @@ def threshold_at_false_alarms(
     genuine = np.full(len(p_fake), -np.inf)
     np.maximum.at(genuine, members, p_fake[real])
     genuine = np.sort(genuine[np.unique(members)])
-
-    def upper_limit(hits: int) -> float:
-        return _upper_limit(hits, len(genuine))
-
+    upper_limit = partial(_upper_limit, n=len(genuine))
     allowed = max(0, bisect_right(range(len(genuine) + 1), rate, key=upper_limit) - 1)
     if allowed >= len(genuine):
         return 0.0
