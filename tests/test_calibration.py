@@ -42,11 +42,21 @@ def drawn(n: int, slope: float = 1, offset: float = 0) -> tuple[NDArray[np.float
 # --- fits, against scikit-learn ---
 
 
+def regression(logits: NDArray[np.float64], is_fake: NDArray[np.bool_], **parameters: object):
+    """The logistic regression on Platt's targets: each sample is both, by so much."""
+    fakes, reals = is_fake.sum(), (~is_fake).sum()
+    targets = np.where(is_fake, (fakes + 1) / (fakes + 2), 1 / (reals + 2))
+    return LogisticRegression(C=np.inf, tol=1e-8, **parameters).fit(
+        np.tile(logits, 2)[:, None],
+        np.repeat([True, False], len(logits)),
+        np.concatenate([targets, 1 - targets]),
+    )
+
+
 @pytest.mark.parametrize("slope", [0.3, 1, 2.5])
 def test_temperature_is_the_logistic_regression_without_an_offset(slope: float) -> None:
     logits, is_fake = drawn(3000, slope)
-    fitted = LogisticRegression(C=np.inf, fit_intercept=False, tol=1e-8)
-    fitted.fit(logits[:, None], is_fake)
+    fitted = regression(logits, is_fake, fit_intercept=False)
     temperature = fit_temperature(logits, is_fake)["temperature"]
     assert temperature == pytest.approx(1 / fitted.coef_[0, 0], rel=1e-3)
     assert temperature == pytest.approx(1 / slope, rel=0.15)
@@ -55,16 +65,18 @@ def test_temperature_is_the_logistic_regression_without_an_offset(slope: float) 
 @pytest.mark.parametrize(("slope", "offset"), [(1, 0), (0.4, -1.5), (2, 3)])
 def test_platt_is_the_logistic_regression(slope: float, offset: float) -> None:
     logits, is_fake = drawn(3000, slope, offset)
-    fitted = LogisticRegression(C=np.inf, tol=1e-8).fit(logits[:, None], is_fake)
+    fitted = regression(logits, is_fake)
     ours = fit_platt(logits, is_fake)
     assert ours["a"] == pytest.approx(fitted.coef_[0, 0], rel=1e-3)
     assert ours["b"] == pytest.approx(fitted.intercept_[0], rel=1e-3, abs=1e-3)
 
 
-def test_platt_of_classes_that_do_not_overlap_stays_finite() -> None:
-    fitted = fit_platt(np.array([-2.0, -1, 1, 2]), np.array([False, False, True, True]))
-    assert all(math.isfinite(fitted[name]) for name in ("a", "b"))
-    assert (calibrate([-1, 1], fitted).round(3) == [0, 1]).all()
+@pytest.mark.parametrize("fit", [fit_temperature, fit_platt, fit_calibration])
+def test_few_samples_that_part_without_fault_show_no_certainty(fit: object) -> None:
+    logits = np.array([-3.0, -2, -2, -1, -1, 1, 1, 2, 2, 3])
+    p = calibrate([-2, 2], fit(logits, logits > 0))
+    assert p == pytest.approx([1 - p[1], p[1]])
+    assert 0.8 < p[1] < 0.95
 
 
 def test_isotonic_is_near_scikit_learns_and_never_certain() -> None:

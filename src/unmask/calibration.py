@@ -120,19 +120,23 @@ def _is_as_good(difference: NDArray[np.float64], members: NDArray[np.intp]) -> b
 
 def fit_temperature(logits: Scores, is_fake: NDArray[np.bool_]) -> dict[str, Any]:
     """The temperature of least negative log-likelihood, by golden-section search on its log."""
-    z, y = np.asarray(logits, np.float64), np.asarray(is_fake)
+    z, y = np.asarray(logits, np.float64), _targets(is_fake)
+
+    def loss(log_temperature: float) -> float:
+        scaled = z / np.exp(log_temperature)
+        return float(np.mean(np.logaddexp(0, scaled) - y * scaled))
+
     low, high = np.log(0.05), np.log(20.0)
     ratio = (np.sqrt(5) - 1) / 2
     for _ in range(60):
         a, b = high - ratio * (high - low), low + ratio * (high - low)
-        loss_a, loss_b = (negative_log_likelihood(_sigmoid(z / np.exp(t)), y) for t in (a, b))
-        low, high = (low, b) if loss_a < loss_b else (a, high)
+        low, high = (low, b) if loss(a) < loss(b) else (a, high)
     return {"method": "temperature", "temperature": float(np.exp((low + high) / 2))}
 
 
 def fit_platt(logits: Scores, is_fake: NDArray[np.bool_]) -> dict[str, Any]:
     """Slope and offset of least negative log-likelihood, by Newton's method with a small ridge."""
-    z, y = np.asarray(logits, np.float64), np.asarray(is_fake, np.float64)
+    z, y = np.asarray(logits, np.float64), _targets(is_fake)
     design = np.column_stack([z, np.ones_like(z)])
     weights = np.array([1.0, 0.0])
     for _ in range(100):
@@ -144,6 +148,15 @@ def fit_platt(logits: Scores, is_fake: NDArray[np.bool_]) -> dict[str, Any]:
         if np.abs(step).max() < 1e-9:
             break
     return {"method": "platt", "a": float(weights[0]), "b": float(weights[1])}
+
+
+def _targets(is_fake: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """What to fit in place of 1 and 0 (Platt 1999, section 2.2): as if each class had one more.
+
+    Logits that part the classes of a small split without fault would else be called certain.
+    """
+    fakes, n = int(np.sum(is_fake)), len(is_fake)
+    return np.where(is_fake, (fakes + 1) / (fakes + 2), 1 / (n - fakes + 2))
 
 
 def fit_isotonic(logits: Scores, is_fake: NDArray[np.bool_]) -> dict[str, Any]:
