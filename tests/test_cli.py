@@ -259,11 +259,17 @@ def test_a_verdict_is_printed_also_where_there_is_no_standard_error() -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device")
-def test_a_verdict_that_cannot_be_written_is_no_success() -> None:
-    for options in ("", "--json"):
-        command = f'"{sys.executable}" -m unmask detect {options} "{ASTRONAUT}" > /dev/full'
-        result = program(started=("-c", f"import os; os.execvp('sh', ['sh', '-c', {command!r}])"))
-        assert (result.status, "No space left" in result.err) == (1, True)
+@pytest.mark.parametrize(
+    "arguments", [f'detect "{ASTRONAUT}"', f'detect --json "{ASTRONAUT}"', "info --json", "--help"]
+)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_what_cannot_be_written_is_no_success(arguments: str, unbuffered: str) -> None:
+    command = f'"{sys.executable}" -m unmask {arguments} > /dev/full'
+    result = program(
+        started=("-c", f"import os; os.execvp('sh', ['sh', '-c', {command!r}])"),
+        PYTHONUNBUFFERED=unbuffered,
+    )
+    assert result == (1, "", "unmask: [Errno 28] No space left on device\n")
 
 
 def test_of_a_picture_over_our_limit_pillow_says_nothing_besides(tmp_path: Path) -> None:

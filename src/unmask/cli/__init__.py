@@ -85,17 +85,33 @@ for name, command in COMMANDS.items():
 
 
 def main() -> None:
-    """Run a command; an error of Unmask is one line and a status, never a stack trace."""
+    """Run a command; an error of Unmask is one line and a status, never a stack trace.
+
+    What was printed has then left the process: nothing is lost where that ends without more ado.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a file's name may be in no encoding at all
             stream.reconfigure(errors="backslashreplace")
     # Pillow's, of damaged EXIF blocks, or of a picture that our limit refuses in a line of its own.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     try:
-        app()
+        try:
+            app()
+        finally:
+            _flush()
     except (ConfigurationError, DataError) as error:
         err.print(f"unmask: {printable(str(error))}", markup=False, soft_wrap=True)
         sys.exit(WRONG_USAGE)
     except (UnmaskError, OSError) as error:  # a full disk, a folder that may not be written
         err.print(f"unmask: {printable(str(error))}", markup=False, soft_wrap=True)
         sys.exit(FAILED)
+
+
+def _flush() -> None:
+    """Write what was printed; what cannot be, Python would try again, and end with status 120."""
+    try:
+        if sys.stdout is not None:  # it was closed from the start
+            sys.stdout.flush()
+    except OSError:
+        sys.stdout = None
+        raise
