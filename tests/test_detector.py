@@ -28,7 +28,6 @@ from unmask.errors import (
     UnreadableError,
     UnsupportedFormatError,
 )
-from unmask.faces import FaceDetector
 from unmask.media import read
 from unmask.network import NetworkOutput
 from unmask.server import create_app
@@ -499,12 +498,6 @@ def test_the_detector_is_the_first_name_of_the_library() -> None:
 
     assert unmask.Detector is Detector
     assert {field.name for field in dataclasses.fields(unmask.ImageReport)} >= {"verdict", "faces"}
-
-
-def test_mtcnn_of_the_detector_has_the_specified_thresholds(detector: Detector) -> None:
-    """Corrections B8: passed by name to our own cascade, not to a package's default."""
-    assert isinstance(detector._faces, FaceDetector)
-    assert detector._faces.thresholds == (0.6, 0.7, 0.7)
 
 
 def test_a_photo_waits_for_nothing_that_it_does_not_need() -> None:

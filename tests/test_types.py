@@ -27,30 +27,6 @@ from unmask.types import (
     percent,
 )
 
-places = st.integers(-50, 50)
-sizes = st.integers(0, 40)
-boxes = st.builds(lambda x, y, w, h: Box(x, y, x + w, y + h), places, places, sizes, sizes)
-
-
-def pixels_of(box: Box) -> set[tuple[int, int]]:
-    return {
-        (x, y) for x in range(int(box.x1), int(box.x2)) for y in range(int(box.y1), int(box.y2))
-    }
-
-
-@given(boxes, boxes)
-def test_iou_counts_pixels_half_open(a: Box, b: Box) -> None:
-    union = pixels_of(a) | pixels_of(b)
-    expected = len(pixels_of(a) & pixels_of(b)) / len(union) if union else 0.0
-    assert a.iou(b) == pytest.approx(expected)
-    assert a.iou(b) == b.iou(a)
-
-
-def test_iou_of_boxes_that_touch_or_are_empty() -> None:
-    assert Box(0, 0, 10, 10).iou(Box(10, 0, 20, 10)) == 0
-    assert Box(5, 5, 5, 5).iou(Box(5, 5, 5, 5)) == 0
-    assert Box(0, 0, 10, 10).iou(Box(0, 0, 10, 10)) == 1
-
 
 def test_box_measures() -> None:
     box = Box(10, 20, 40, 80)

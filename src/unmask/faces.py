@@ -34,9 +34,15 @@ Indices = NDArray[np.intp]
 T = TypeVar("T")
 R = TypeVar("R")
 
+MIN_FACE_PX = 40.0
+"""Faces are found from about this size on, some down to half of it."""
+PYRAMID_FACTOR = 0.709
+"""The step of the image pyramid."""
+THRESHOLDS = 0.6, 0.7, 0.7
+"""The least scores of P-Net, R-Net and O-Net."""
 P_NET_CELL, P_NET_STRIDE = 12, 2
 MAX_PIXELS = 4_000_000
-"""Larger pictures are halved first; their faces of `min_face_px` are then found at half that."""
+"""Larger pictures are halved first; their faces of `MIN_FACE_PX` are then found at half that."""
 STRIP_PX = 128
 PIXELS_AT_ONCE = 65_536
 """What a network is given in one run: bounds memory, and keeps its maps in the cache."""
@@ -47,29 +53,13 @@ BORDER = 0.3
 
 
 class FaceDetector:
-    """Find faces from about `min_face_px` on (some down to half of it), best first.
+    """Find faces, best first.
 
-    `pyramid_factor` is the step of the image pyramid; `thresholds` are the least scores of P-Net,
-    R-Net and O-Net. The four non-maximum suppressions are those of the authors' code: 0.5 within
-    a scale, 0.7 across scales, 0.7 after R-Net (all by union), 0.7 after O-Net (by the smaller).
-
-    `frame_close_ups` looks again, with a border round the picture, where a face fills it; without,
-    the cascade is that of the reference implementation to the rounding.
+    The four non-maximum suppressions are those of the authors' code: 0.5 within a scale, 0.7
+    across scales, 0.7 after R-Net (all by union), 0.7 after O-Net (by the smaller).
     """
 
-    def __init__(
-        self,
-        *,
-        min_face_px: float = 40.0,
-        pyramid_factor: float = 0.709,
-        thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7),
-        frame_close_ups: bool = True,
-        threads: int = 0,
-    ) -> None:
-        self.min_face_px = min_face_px
-        self.pyramid_factor = pyramid_factor
-        self.thresholds = thresholds
-        self.frame_close_ups = frame_close_ups
+    def __init__(self, *, threads: int = 0) -> None:
         # The networks are too small to be shared out themselves; strips and patches are.
         self._threads = threads or os.cpu_count() or 1
         self._pool = ThreadPoolExecutor(self._threads) if self._threads > 1 else None
@@ -89,7 +79,7 @@ class FaceDetector:
         Boxes may reach beyond the image, as the network estimates faces that are cut off.
         """
         faces = self._cascade(image)
-        if not self.frame_close_ups or not any(_fills(face.box, image) for face in faces):
+        if not any(_fills(face.box, image) for face in faces):
             return faces
         # A face that fills its picture (a face crop) is squeezed by the cascade's clipping, and
         # its landmarks are off by a fifth of its size. With a border round it they are right.
@@ -98,7 +88,8 @@ class FaceDetector:
         return [_moved(face, -border) for face in self._cascade(framed)] or faces
 
     def _cascade(self, image: Image) -> list[Face]:
-        min_face_px, reduction = self.min_face_px, 1
+        """The cascade of the reference implementation, to the rounding."""
+        min_face_px, reduction = MIN_FACE_PX, 1
         while image.shape[0] * image.shape[1] > MAX_PIXELS:
             image = _halved(image)
             min_face_px, reduction = min_face_px / 2, reduction * 2
@@ -109,7 +100,7 @@ class FaceDetector:
 
     def _propose(self, means: _AreaMeans, min_face_px: float) -> Boxes:
         """P-Net slides a 12 px window over each level of the pyramid, strip by strip."""
-        scales = self._scales(min(means.height, means.width), min_face_px)
+        scales = _scales(min(means.height, means.width), min_face_px)
         strips = [(scale, rows) for scale in scales for rows in _strips(means.level(scale))]
         windows = self._each(lambda strip: self._windows(means, *strip), strips)
         found: list[Windows] = []
@@ -127,19 +118,11 @@ class FaceDetector:
         """What P-Net takes for a face in a strip of a level."""
         strip = means.resized(*means.level(scale), rows)
         scores, shifts = self._p_net.run(None, {"image": strip[None]})
-        y, x = np.nonzero(scores[0] >= self.thresholds[0])
+        y, x = np.nonzero(scores[0] >= THRESHOLDS[0])
         corner = np.stack([x, y + rows.start // P_NET_STRIDE], axis=1) * P_NET_STRIDE
         cell = np.concatenate([corner + 1, corner + P_NET_CELL], axis=1).astype(np.float32)
         boxes = np.floor(cell / np.float32(scale))
         return boxes, scores[0, y, x], shifts[0][:, y, x].T
-
-    def _scales(self, shorter_side: int, min_face_px: float) -> list[float]:
-        scale = P_NET_CELL / min_face_px
-        scales = []
-        while shorter_side * scale >= P_NET_CELL:
-            scales.append(scale)
-            scale *= self.pyramid_factor
-        return scales
 
     def _refine(self, means: _AreaMeans, boxes: Boxes) -> Boxes:
         """R-Net rejects most proposals and moves the rest."""
@@ -147,7 +130,7 @@ class FaceDetector:
         if not len(boxes):
             return boxes
         score, shift = self._answers(self._r_net, means, boxes, 24)
-        passed = score >= self.thresholds[1]
+        passed = score >= THRESHOLDS[1]
         boxes, score, shift = boxes[passed], score[passed], shift[passed]
         keep = suppress(boxes, score, 0.7)
         return _square(_shift(boxes[keep], shift[keep]))
@@ -158,7 +141,7 @@ class FaceDetector:
         if not len(boxes):
             return []
         score, shift, points = self._answers(self._o_net, means, boxes, 48)
-        passed = score >= self.thresholds[2]
+        passed = score >= THRESHOLDS[2]
         boxes, score, shift, points = boxes[passed], score[passed], shift[passed], points[passed]
         size = (boxes[:, 2:] - boxes[:, :2] + 1)[:, None, :]
         landmarks = boxes[:, None, :2] - 1 + size * points.reshape(-1, 2, 5).transpose(0, 2, 1)
@@ -186,6 +169,13 @@ class FaceDetector:
         """The results in order, by as many threads as there are."""
         run = map if self._pool is None or len(items) == 1 else self._pool.map
         return list(run(function, items))
+
+
+def _scales(shorter_side: int, min_face_px: float) -> Iterator[float]:
+    scale = P_NET_CELL / min_face_px
+    while shorter_side * scale >= P_NET_CELL:
+        yield scale
+        scale *= PYRAMID_FACTOR
 
 
 def _strips(level: tuple[int, int]) -> Iterator[slice]:

@@ -140,15 +140,6 @@ class Box:
     def centre(self) -> tuple[float, float]:
         return (self.x1 + self.x2) / 2, (self.y1 + self.y2) / 2
 
-    def iou(self, other: Box) -> float:
-        """Intersection over union with another box, in [0, 1]."""
-        width = min(self.x2, other.x2) - max(self.x1, other.x1)
-        height = min(self.y2, other.y2) - max(self.y1, other.y1)
-        if width <= 0 or height <= 0:
-            return 0.0
-        shared = width * height
-        return shared / (self.width * self.height + other.width * other.height - shared)
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Picture:
