@@ -45,7 +45,7 @@ def measure(repeats: int) -> Figures:
     [face] = faces.detect(picture.pixels)
     card = one.card
     crop = align(picture.pixels, face, size=card.input_size, margin=card.crop_margin)
-    spectrum = describe(crop)
+    spectrum = describe(crop.pixels)
     output = network.run([crop.pixels], [spectrum])
     # A real face gives an empty map, which costs nothing to draw; this one is full.
     full = Heatmap(np.linspace(0, 1, 49, dtype=np.float32).reshape(7, 7), crop.affine, 224)
@@ -68,7 +68,7 @@ def measure(repeats: int) -> Figures:
             picture.pixels, face, size=card.input_size, margin=card.crop_margin
         ),
         "quality": lambda: assess(face, crop, card.quality_rules),
-        "spectrum": lambda: describe(crop),
+        "spectrum": lambda: describe(crop.pixels),
         "network": lambda: network.run([crop.pixels], [spectrum]),
         "heat map and overlay": draw,
         "overlay as JPEG": lambda: PIL.Image.fromarray(drawn).save(

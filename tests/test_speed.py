@@ -117,7 +117,7 @@ def test_each_stage_is_a_small_part_of_the_network(
         bare_network,
         lambda: finder.detect(portrait),
         lambda: align(portrait, face, size=224, margin=1.3),
-        lambda: describe(crop),
+        lambda: describe(crop.pixels),
         lambda: overlay(portrait, [full]),
     )
     assert faces < 0.4 * network

@@ -109,10 +109,8 @@ class Detector:
     def identity(self) -> ModelIdentity:
         return self._network.identity
 
-    def image(
-        self, source: Source, *, heatmaps: bool = True, path: str | None = None
-    ) -> ImageReport:
-        """Judge one picture; `path` is what the report calls it, by default its path if any.
+    def image(self, source: Source, *, heatmaps: bool = True) -> ImageReport:
+        """Judge one picture.
 
         Raises:
             InputError: it cannot be read; `code` says why and the message what to do.
@@ -122,11 +120,13 @@ class Detector:
             picture = self.read(source)
         with clock("faces"):
             faces = self._faces.detect(picture.pixels)
-        reports = self._judge(picture, faces, clock, heatmaps=heatmaps)
+        reports = self._judge(
+            picture.pixels, faces, clock, heatmaps=heatmaps, jpeg_quality=picture.jpeg_quality
+        )
         verdict, reason, headline = _summarise(reports)
         remarks = [FIRST_ONLY] * picture.has_more + [NOT_UPRIGHT] * (not faces)
         return ImageReport(
-            path=path or _path(source),
+            path=_path(source),
             sha256=picture.sha256,
             verdict=verdict,
             reason=reason,
@@ -203,8 +203,7 @@ class Detector:
             own = _Clock()
             with own("faces"):
                 faces = finder.detect(frame.pixels)
-            picture = Picture(frame.pixels, format="FRAME")
-            return frame, self._judge(picture, faces, own, heatmaps=heatmaps), own
+            return frame, self._judge(frame.pixels, faces, own, heatmaps=heatmaps), own
 
         def look(frames: Iterable[Frame]) -> Iterator[tuple[Frame, list[FaceReport]]]:
             for frame, reports, own in self._ahead(judge, clock.each("media", frames)):
@@ -309,17 +308,22 @@ class Detector:
             pool.shutdown(cancel_futures=True)
 
     def _judge(
-        self, picture: Picture, faces: Sequence[Face], clock: _Clock, *, heatmaps: bool
+        self,
+        image: Image,
+        faces: Sequence[Face],
+        clock: _Clock,
+        *,
+        heatmaps: bool,
+        jpeg_quality: int | None = None,
     ) -> list[FaceReport]:
         card = self.card
         with clock("alignment"):
             crops = [
-                align(picture.pixels, face, size=card.input_size, margin=card.crop_margin)
-                for face in faces
+                align(image, face, size=card.input_size, margin=card.crop_margin) for face in faces
             ]
         with clock("quality"):
             qualities = [
-                assess(face, crop, card.quality_rules, jpeg_quality=picture.jpeg_quality)
+                assess(face, crop, card.quality_rules, jpeg_quality=jpeg_quality)
                 for face, crop in zip(faces, crops, strict=True)
             ]
         scored = [i for i, face in enumerate(faces) if not is_too_small(face, card.quality_rules)]
@@ -330,7 +334,7 @@ class Detector:
         for start in range(0, len(scored), MAX_BATCH):
             batch = scored[start : start + MAX_BATCH]
             with clock("spectrum"):
-                spectra = [self._describe(picture.pixels, crops[i]) for i in batch]
+                spectra = [self._describe(image, crops[i]) for i in batch]
             with clock("network"):
                 output = self._network.run([crops[i].pixels for i in batch], spectra)
             with clock("heatmap"):
@@ -355,7 +359,7 @@ class Detector:
     def _describe(self, image: Image, crop: FaceCrop) -> Spectrum:
         if self.sees_native_pixels:
             return describe(native_window(image, crop.affine, size=self.card.input_size))
-        return describe(crop)
+        return describe(crop.pixels)
 
     def without(self, prediction: Prediction, branch: str) -> Prediction:
         """What the model says of the same face while a branch is held at its mean over faces.

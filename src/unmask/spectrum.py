@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from unmask.types import FaceCrop, Image, Spectrum
+from unmask.types import Image, Spectrum
 
 __all__ = [
     "NATIVE_SPECTRUM_ID",
@@ -21,7 +21,6 @@ __all__ = [
     "describe",
     "feature_names",
     "radial_bands",
-    "radial_profile",
 ]
 
 SPECTRUM_ID = "radial-dct-1"
@@ -42,7 +41,7 @@ Grey = NDArray[np.float32]
 """`(S, S)` float32 luma in [0, 255]."""
 
 
-def describe(crop: FaceCrop | Image) -> Spectrum:
+def describe(crop: Image) -> Spectrum:
     """Describe a square crop, `(S, S, 3)` uint8 RGB with S at least 64.
 
     FFT, of the luma less its mean under a Hann window (so that neither brightness nor the crop's
@@ -51,12 +50,11 @@ def describe(crop: FaceCrop | Image) -> Spectrum:
     8x8 blocks: log deviation, skewness, log kurtosis and log mean magnitude of each of the 63 AC
     coefficients, and 4 values of the whole. Log is the natural logarithm throughout.
     """
-    pixels = crop.pixels if isinstance(crop, FaceCrop) else crop
-    size = len(pixels)
-    if pixels.shape != (size, size, 3) or pixels.dtype != np.uint8 or size < 64:
-        got = f"{pixels.shape} {pixels.dtype}"
+    size = len(crop)
+    if crop.shape != (size, size, 3) or crop.dtype != np.uint8 or size < 64:
+        got = f"{crop.shape} {crop.dtype}"
         raise ValueError(f"expected (S, S, 3) uint8 RGB, S at least 64, not {got}")
-    grey = _luma(pixels)
+    grey = _luma(crop)
     return Spectrum(np.concatenate([_fft_features(grey), _dct_features(grey)]))
 
 
@@ -72,15 +70,10 @@ def feature_names() -> list[str]:
     return names
 
 
-def radial_profile(spectrum: Spectrum) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """`(128,)` radii in cycles per pixel, and `(128,)` mean log powers there."""
-    return _radii(), spectrum.vector[:N_RADII]
-
-
 def radial_bands(spectrum: Spectrum) -> NDArray[np.float32]:
     """`(16,)` mean log powers of as many bands of equal width, 0 to 0.5 cycles per pixel.
 
-    The radial profile as it is shown to people.
+    The powers by radius as they are shown to people.
     """
     bands: NDArray[np.float32] = spectrum.vector[:N_RADII].reshape(N_BANDS, -1).mean(axis=1)
     return bands
@@ -89,10 +82,6 @@ def radial_bands(spectrum: Spectrum) -> NDArray[np.float32]:
 def _luma(pixels: Image) -> Grey:
     """ITU-R BT.601 luma, as JPEG uses it."""
     return pixels.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
-
-
-def _radii() -> NDArray[np.float32]:
-    return ((np.arange(N_RADII) + 0.5) * 0.5 / N_RADII).astype(np.float32)
 
 
 # --- FFT -------------------------------------------------------------------------------------
