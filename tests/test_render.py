@@ -202,8 +202,11 @@ def test_no_score_is_drawn_as_certain(
 
 
 class TestContactSheet:
-    def test_the_most_telling_faces_in_order(self, data: bytes, report: VideoReport) -> None:
-        sheet = contact_sheet(data, report, n=2)
+    def test_the_most_telling_faces_in_order(
+        self, data: bytes, report: VideoReport, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("unmask.render.TILES", 2)
+        sheet = contact_sheet(data, report)
         assert sheet.shape == (248, 896, 3)
         grey = [np.abs(sheet[100, 112 + 224 * place].astype(int) - 90).max() for place in range(4)]
         assert grey[0] < 12
@@ -211,4 +214,4 @@ class TestContactSheet:
         assert grey[2:] == [165, 165]
 
     def test_rows(self, data: bytes, report: VideoReport) -> None:
-        assert contact_sheet(io.BytesIO(data), report, n=12).shape == (2 * 248, 896, 3)
+        assert contact_sheet(io.BytesIO(data), report).shape == (2 * 248, 896, 3)

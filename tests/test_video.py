@@ -451,9 +451,10 @@ class TestLimits:
         with pytest.raises(TooLargeError, match="At most 39 frames"):
             Video(plain)
 
-    def test_side(self, plain: bytes) -> None:
+    def test_side(self, plain: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("unmask.video.MAX_SIDE_PX", 127)
         with pytest.raises(TooLargeError, match="128 x 96"):
-            Video(plain, max_side_px=127)
+            Video(plain)
 
     def test_deadline(self, plain: bytes) -> None:
         with Video(plain) as video:

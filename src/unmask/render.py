@@ -36,7 +36,7 @@ COLOURS = {
 BAR_PX = 24
 CLOCK = Fraction(1, 1000)
 TILE_PX = 224
-COLUMNS = 4
+COLUMNS, TILES = 4, 12
 GAP_S = 2.0
 """Boxes are drawn between two sightings no further apart than this."""
 
@@ -82,12 +82,10 @@ def render(
         output.mux(stream.encode(None))
 
 
-def contact_sheet(
-    source: str | Path | bytes | BinaryIO, report: VideoReport, *, n: int = 12
-) -> Image:
+def contact_sheet(source: str | Path | bytes | BinaryIO, report: VideoReport) -> Image:
     """The most telling faces, one a tile with person, time and probability, in order of time.
 
-    The `n` highest scores of the headline person, or of everybody where nobody decided.
+    The dozen highest scores of the headline person, or of everybody where nobody decided.
     """
     scored = [
         (face.prediction.p_fake, frame.index, face.face.box, track)
@@ -95,7 +93,8 @@ def contact_sheet(
         for track, face in zip(frame.tracks, frame.faces, strict=True)
         if face.prediction is not None and report.headline_track in (None, track)
     ]
-    best = sorted(sorted(scored, key=lambda one: one[0], reverse=True)[:n], key=lambda one: one[1])
+    best = sorted(scored, key=lambda one: one[0], reverse=True)[:TILES]
+    best.sort(key=lambda one: one[1])
     rows = max(1, -(-len(best) // COLUMNS))
     sheet = PIL.Image.new("RGB", (COLUMNS * TILE_PX, rows * (TILE_PX + BAR_PX)), "white")
     draw = PIL.ImageDraw.Draw(sheet)

@@ -91,7 +91,6 @@ class VideoInfo:
     filled_s: float
     n_frames: int
     sha256: str
-    n_bytes: int
 
 
 class Video:
@@ -110,11 +109,9 @@ class Video:
         *,
         max_bytes: int = MAX_BYTES,
         max_duration_s: float = MAX_DURATION_S,
-        max_side_px: int = MAX_SIDE_PX,
         threads: int = 0,
         deadline: float = math.inf,
     ) -> None:
-        self._max_side_px = max_side_px
         self._threads = threads
         self._matrix: tuple[int, int, int, int] | None = None
         self._file, self._owned = _open(source, max_bytes)
@@ -196,15 +193,16 @@ class Video:
 
     def _inspect(self, max_duration_s: float, deadline: float) -> VideoInfo:
         """The first pass, then one frame, which tells how large the upright picture is."""
-        n_bytes, sha256 = _digest(self._file)
+        self._file.seek(0)
+        sha256 = hashlib.file_digest(self._file, "sha256").hexdigest()  # type: ignore[arg-type]
         with self._opened() as (container, stream):
             codec = stream.codec_context.codec.canonical_name
             self._aspect = _aspect(stream)
             width = round(stream.codec_context.width * self._aspect)
             height = stream.codec_context.height
-            if max(width, height) > self._max_side_px:
+            if max(width, height) > MAX_SIDE_PX:
                 raise TooLargeError(
-                    f"At most {self._max_side_px} pixels a side are read, the video has "
+                    f"At most {MAX_SIDE_PX} pixels a side are read, the video has "
                     f"{width} x {height}; make it smaller."
                 )
             declared_s = _declared_s(stream)
@@ -232,7 +230,6 @@ class Video:
             filled_s=filled_s,
             n_frames=len(self.times_s),
             sha256=sha256,
-            n_bytes=n_bytes,
         )
 
     @contextmanager
@@ -278,7 +275,7 @@ class Video:
             stream.thread_type = "AUTO"
             stream.thread_count = self._threads
             # Frames may be larger than the header says.
-            stream.codec_context.options = {"max_pixels": str(self._max_side_px**2)}
+            stream.codec_context.options = {"max_pixels": str(MAX_SIDE_PX**2)}
             yield container, stream
 
 
@@ -466,12 +463,6 @@ def _codec_name(file: BinaryIO, kind: str) -> str:
     file.seek(max(0, file.seek(0, io.SEEK_END) - SPOOL_BYTES))
     names = re.findall(CODEC_NAMES[DEMUXERS[kind]], head + file.read(), re.DOTALL)
     return repr(names[0].decode("latin-1")) if names else "unknown"
-
-
-def _digest(file: BinaryIO) -> tuple[int, str]:
-    file.seek(0)
-    sha256 = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
-    return file.seek(0, io.SEEK_END), sha256
 
 
 def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:

@@ -153,7 +153,7 @@ def test_a_server_told_to_end_first_lets_go_of_who_follows(detector, monkeypatch
     serve("127.0.0.1", 5000, Settings(workers=0, data_dir=tmp_path))
     jobs = apps[0].extensions["unmask"].jobs
     job = jobs.submit([FileStorage(io.BytesIO(b"no picture"), "a.jpg")], JobQuery())
-    watched = jobs.watch(job.id, heartbeat_s=0)
+    watched = jobs.watch(job.id)
     next(watched)
     with pytest.raises(SystemExit):
         handlers[number](number, None)

@@ -618,9 +618,10 @@ def test_who_follows_is_let_go_when_the_server_ends(waiting):
     assert list(watched) == []
 
 
-def test_who_follows_gets_signs_of_life(waiting):
+def test_who_follows_gets_signs_of_life(waiting, monkeypatch):
+    monkeypatch.setattr("unmask.server.jobs.HEARTBEAT_S", 0)
     jobs, job = waiting
-    watched = jobs.watch(job.id, heartbeat_s=0)
+    watched = jobs.watch(job.id)
     assert next(watched) == (job, {})
     assert next(watched) is None
     jobs.delete(job.id)

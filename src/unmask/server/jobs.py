@@ -32,19 +32,19 @@ __all__ = ["Jobs", "run_workers"]
 
 log = logging.getLogger(__name__)
 
-POLL_S = 0.2
+POLL_S, HEARTBEAT_S = 0.2, 10.0
 DELETED = "It was deleted."
 JOB_ID = re.compile("[0-9a-f]{32}")
 
 
-def run_workers(settings: Settings | None = None) -> None:
+def run_workers() -> None:
     """Work on the jobs of servers elsewhere, until told to end by SIGTERM or Ctrl-C.
 
     Raises:
         ConfigurationError: the store, the queue or the data folder cannot be had.
         MissingExtraError: what they need is not installed.
     """
-    settings = settings or load_settings()
+    settings = load_settings()
     limit_memory(settings.max_memory_bytes)
     folder = Folder(settings.data_dir)
     store, queue = folder.store(settings), open_queue(settings.queue_url)
@@ -205,9 +205,7 @@ class Jobs:
     def leave_stream(self) -> None:
         self._streams.release()
 
-    def watch(
-        self, job_id: str, *, heartbeat_s: float = 10.0
-    ) -> Iterator[tuple[Job, dict[str, int]] | None]:
+    def watch(self, job_id: str) -> Iterator[tuple[Job, dict[str, int]] | None]:
         """The job and its verdicts each time it has changed, to the end; None as a sign of life.
 
         One that is deleted on the way ends as cancelled.
@@ -226,7 +224,7 @@ class Jobs:
             if job != last:
                 yield job, self._store.verdicts([job_id]).get(job_id, {})
                 last, told_at = job, time.monotonic()
-            elif time.monotonic() - told_at > heartbeat_s:
+            elif time.monotonic() - told_at > HEARTBEAT_S:
                 yield None
                 told_at = time.monotonic()
             if job.state.is_final:

@@ -82,6 +82,9 @@ __all__ = [
 
 Point = tuple[float, float]
 
+PREVIEW_PX = 1600
+"""The most that a side of a drawn heat map has."""
+
 KEEP = "Whether the answer, without its pictures, goes into the list of this server, if it has one."
 JOB_ID = "Of the job that keeps this answer; null where none does."
 
@@ -581,8 +584,8 @@ def job_answer(job: Job, reports: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {**job_summary(job, verdicts), "results": list(reports)}
 
 
-def gradcam(image: Image, report: ImageReport, *, max_side: int = 1600) -> Image | None:
-    """The heat maps of a report over its image, `(H, W, 3)` uint8 RGB of at most `max_side` px.
+def gradcam(image: Image, report: ImageReport) -> Image | None:
+    """The heat maps of a report over its image, `(H, W, 3)` uint8 RGB.
 
     None where nothing spoke for FAKE. A photo of 40 megapixels would not be a preview, so it is
     reduced by a whole number first, and the heat maps with it.
@@ -590,7 +593,7 @@ def gradcam(image: Image, report: ImageReport, *, max_side: int = 1600) -> Image
     heatmaps = [face.heatmap for face in report.faces if face.heatmap and not face.heatmap.empty]
     if not heatmaps:
         return None
-    reduction = -(-max(image.shape[:2]) // max_side)
+    reduction = -(-max(image.shape[:2]) // PREVIEW_PX)
     if reduction > 1:
         image = np.asarray(PIL.Image.fromarray(image).reduce(reduction))
         heatmaps = [_reduced(heatmap, reduction) for heatmap in heatmaps]
