@@ -359,6 +359,11 @@ REFUSED = {
     "float array": (np.zeros((8, 8, 3)), UndecodableError, "dtype float64"),
     "empty array": (np.zeros((0, 8, 3), np.uint8), UndecodableError, "8 x 0 pixels"),
     "text stream": (io.StringIO("text"), UndecodableError, "binary mode.*got StringIO"),
+    "picture as text": (
+        io.TextIOWrapper(io.BytesIO(JPEG), encoding="utf-8"),
+        UndecodableError,
+        "binary mode.*got TextIOWrapper",
+    ),
     "no source": (None, UndecodableError, "got NoneType"),
     "pillow": (quarters(), UndecodableError, "RGB array, got Image"),
 }

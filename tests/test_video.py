@@ -393,6 +393,14 @@ class TestBadInput:
             with pytest.raises(UnreadableError, match="Cannot read"):
                 Video(path)
 
+    def test_a_stream_of_text_and_one_that_is_closed(self, plain: bytes) -> None:
+        with pytest.raises(UndecodableError, match="in binary mode, got TextIOWrapper"):
+            Video(io.TextIOWrapper(io.BytesIO(plain)))
+        closed = io.BytesIO(plain)
+        closed.close()
+        with pytest.raises(UnreadableError, match="Cannot read the stream: I/O operation on clos"):
+            Video(closed)
+
     def test_an_upload_that_stops_leaves_nothing_behind(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -406,7 +414,7 @@ class TestBadInput:
                 return b"\0" * size
 
         monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-        with pytest.raises(ConnectionResetError):
+        with pytest.raises(UnreadableError, match="the stream: the other side hung up"):
             Video(Broken())
         assert list(tmp_path.iterdir()) == []
 

@@ -150,19 +150,20 @@ def _too_many_pixels(size: str, max_pixels: int) -> str:
 
 def _bytes(source: str | Path | bytes | BinaryIO, max_bytes: int) -> bytes:
     """The whole file; reading stops one byte past the limit."""
+    data: object = None
     try:
         if isinstance(source, str | Path):
             with Path(source).open("rb") as file:
                 data = file.read(max_bytes + 1)
-        else:
-            data = source if isinstance(source, bytes) else source.read(max_bytes + 1)
+        elif isinstance(source, bytes):
+            data = source
+        elif hasattr(source, "read") and not isinstance(source, io.TextIOBase):
+            data = source.read(max_bytes + 1)
     # A path with a null byte is a ValueError, and so is a closed stream.
     except (OSError, ValueError) as error:
         what = source if isinstance(source, str | Path) else "the stream"
         reason = getattr(error, "strerror", None) or error
         raise UnreadableError(f"Cannot read {what}: {reason}; expected a picture.") from error
-    except AttributeError:
-        data = None
     if not isinstance(data, bytes):
         raise UndecodableError(
             "Expected a path, bytes, a stream opened in binary mode or an RGB array, "

@@ -416,27 +416,27 @@ class _Decoder:
 
 def _open(source: str | Path | bytes | BinaryIO, max_bytes: int) -> tuple[BinaryIO, bool]:
     """A seekable file at its start, within the limit, and whether it is ours to close."""
-    if isinstance(source, bytes):
-        file: BinaryIO = io.BytesIO(source)
-        owned = True
-    elif isinstance(source, str | Path):
-        try:
+    owned = True
+    try:
+        if isinstance(source, bytes):
+            file: BinaryIO = io.BytesIO(source)
+        elif isinstance(source, str | Path):
             file = Path(source).open("rb")  # noqa: SIM115
-        # A path with a null byte is a ValueError.
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise UnreadableError(f"Cannot read {source}: {reason}; expected a video.") from error
-        owned = True
-    elif not hasattr(source, "read"):
-        raise UndecodableError(
-            "Expected a path, bytes or a stream opened in binary mode, "
-            f"got {type(source).__name__}."
-        )
-    elif source.seekable():
-        file, owned = source, False
-    else:
-        # MP4 may keep its table of contents at the end, so a stream has to be stored first.
-        file, owned = _store(source, max_bytes), True
+        elif not hasattr(source, "read") or isinstance(source, io.TextIOBase):
+            raise UndecodableError(
+                "Expected a path, bytes or a stream opened in binary mode, "
+                f"got {type(source).__name__}."
+            )
+        elif source.seekable():
+            file, owned = source, False
+        else:
+            # MP4 may keep its table of contents at the end, so a stream has to be stored first.
+            file = _store(source, max_bytes)
+    # A path with a null byte is a ValueError, and so is a closed stream.
+    except (OSError, ValueError) as error:
+        what = source if isinstance(source, str | Path) else "the stream"
+        reason = getattr(error, "strerror", None) or error
+        raise UnreadableError(f"Cannot read {what}: {reason}; expected a video.") from error
     n_bytes = file.seek(0, io.SEEK_END)
     if n_bytes > max_bytes:
         if owned:
