@@ -358,8 +358,11 @@ def test_many_pictures_are_read_only_a_little_ahead(detector: Detector, landscap
     reports.close()  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("source", ["hopper.jpg", b"bytes", ASTRONAUT])
-def test_one_picture_is_not_many(source: str | bytes | Path, detector: Detector) -> None:
+@pytest.mark.parametrize(
+    "source",
+    ["hopper.jpg", b"bytes", ASTRONAUT, io.BytesIO(b"bytes"), np.zeros((8, 8, 3), np.uint8)],
+)
+def test_one_picture_is_not_many(source: Any, detector: Detector) -> None:
     with pytest.raises(TypeError, match="expected many pictures, got one"):
         detector.images(source)
 

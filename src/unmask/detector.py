@@ -149,9 +149,11 @@ class Detector:
         more than that, however many come. The ninth picture loads a second session for it.
 
         Raises:
-            TypeError: given one picture, whose letters or bytes would each be taken for one.
+            TypeError: given one picture, whose letters, lines or rows would be taken for many.
         """
-        if isinstance(sources, str | bytes | Path | Picture):
+        is_array = isinstance(sources, np.ndarray) and sources.ndim == 3
+        is_file = hasattr(sources, "read")
+        if is_array or is_file or isinstance(sources, str | bytes | Path | Picture):
             raise TypeError(f"expected many pictures, got one {type(sources).__name__}: use image")
 
         def judge(given: tuple[Detector, Source]) -> ImageReport:
