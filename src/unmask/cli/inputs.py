@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from unmask.files import below, is_folder
+from unmask.formats import kind_of
 
 __all__ = ["expand", "is_pipe", "is_video", "seen"]
 
@@ -35,10 +36,13 @@ def expand(paths: Iterable[Path]) -> tuple[list[Path], int]:
     files: list[Path] = []
     n_others = 0
     for path in paths:
-        found = list(below(path)) if is_folder(path) else []
-        wanted = [file for file in found if _is_wanted(file)] if is_folder(path) else [path]
+        if not is_folder(path):
+            files.append(path)
+            continue
+        found = list(below(path))
+        wanted = list(filter(_is_wanted, found))
         files += wanted
-        n_others += max(0, len(found) - len(wanted))
+        n_others += len(found) - len(wanted)
     return files, n_others
 
 
@@ -71,8 +75,6 @@ def is_video(path: Path) -> bool:
 
 
 def _kind(path: Path) -> str | None:
-    from unmask.formats import kind_of
-
     try:
         with path.open("rb") as file:
             return kind_of(file)

@@ -212,8 +212,7 @@ def detect_video(form: VideoForm, query: VideoQuery) -> dict[str, Any]:
         _refuse_long(file)
         report = service().detector.video(file, heatmaps=query.heatmap)
     answer = video_answer(report, processing_time_s=perf_counter() - started)
-    outcome = {name: answer[name] for name in ("verdict", "reason", "timings_ms")}
-    g.outcome = {**outcome, "n_tracks": len(answer["tracks"])}
+    g.outcome = _outcome(answer)
     return {**answer, "job_id": _keep("video", [_as_item(answer, form.file)], query)}
 
 
@@ -379,5 +378,6 @@ def _keep(
 
 def _outcome(answer: dict[str, Any]) -> dict[str, Any]:
     """What the log keeps of an answer: nothing that tells who is in the picture."""
+    people = "tracks" if answer["kind"] == "video" else "faces"
     outcome = {name: answer[name] for name in ("verdict", "reason", "timings_ms")}
-    return {**outcome, "n_faces": len(answer["faces"])}
+    return {**outcome, f"n_{people}": len(answer[people])}
