@@ -77,6 +77,24 @@ def test_a_video_that_claims_millions_of_frames_gets_no_more_memory_than_is_allo
     assert int(done.stdout) < 2**29 / 1024
 
 
+LIMIT = """
+import resource
+from unmask.memory import limit_memory
+
+_, hard = resource.getrlimit(resource.RLIMIT_DATA)
+resource.setrlimit(resource.RLIMIT_DATA, (2**29, hard))
+for wanted in (2**30, 2**28):
+    limit_memory(wanted)
+    print(resource.getrlimit(resource.RLIMIT_DATA)[0] // 2**20)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits what a process holds")
+def test_a_limit_that_is_there_already_is_lowered_and_never_raised() -> None:
+    done = subprocess.run([sys.executable, "-c", LIMIT], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["512", "256"]
+
+
 def claiming(mp4: bytes, n_samples: int) -> bytes:
     """An MP4 of one track whose tables say, in a few bytes, that it has so many samples."""
     tables = {

@@ -30,8 +30,8 @@ def limit_memory(n_bytes: int) -> None:
     if n_bytes and sys.platform == "linux":
         import resource
 
-        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        allowed = n_bytes if hard == resource.RLIM_INFINITY else min(n_bytes, hard)
+        known, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        allowed = n_bytes if known == resource.RLIM_INFINITY else min(n_bytes, known)
         resource.setrlimit(resource.RLIMIT_DATA, (allowed, hard))
 
 
