@@ -201,11 +201,7 @@ def frame_scores(report: VideoReport) -> Iterator[tuple[int, float]]:
     """Index and `p_fake` of each frame that was scored: that of its sound face most likely fake."""
     for frame in report.frames:
         scores = [
-            face.prediction.p_fake
-            for track, face in zip(frame.tracks, frame.faces, strict=True)
-            if face.prediction
-            and is_sound(face)
-            and report.tracks[track].reason is not Reason.DOUBTFUL_FACE
+            face.prediction.p_fake for face in frame.faces if face.prediction and is_sound(face)
         ]
         if scores:
             yield frame.index, max(scores)
