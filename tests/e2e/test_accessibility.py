@@ -29,7 +29,7 @@ def findings(page: Page) -> list[str]:
 STATES: dict[str, tuple[list[str], str]] = {
     "start": ([], "What a finding means"),
     "one face": (["one-face"], "Quality of this face"),
-    "two faces": (["two-faces"], "2 faces in the photo"),
+    "two faces": (["two-faces"], "2 faces found in the photo"),
     "small face": (["small-face"], "Quality of this face"),
     "no face": (["no-face"], "No face was found"),
     "problem": (["text"], "This format cannot be read"),

@@ -60,7 +60,7 @@ def test_a_double_click_on_an_example_opens_it_once(page: Page) -> None:
 
 def test_each_of_two_faces_can_be_selected(page: Page, photos: dict[str, Path]) -> None:
     choose(page, photos["two-faces"])
-    expect(page.get_by_text("2 faces in the photo")).to_be_visible()
+    expect(page.get_by_text("2 faces found in the photo")).to_be_visible()
     frames = page.get_by_role("group", name="Faces in the photo").get_by_role("button")
     expect(frames).to_have_count(2)
     panel = page.get_by_role("heading", level=2, name="Face")
@@ -244,7 +244,7 @@ def test_the_keyboard_alone_is_enough(page: Page, photos: dict[str, Path]) -> No
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Space")
     chooser.value.set_files(photos["two-faces"])
-    expect(page.get_by_text("2 faces in the photo")).to_be_visible()
+    expect(page.get_by_text("2 faces found in the photo")).to_be_visible()
     expect(heading(page)).to_be_focused()
 
     panel = page.get_by_role("heading", level=2, name="Face")
@@ -435,7 +435,7 @@ def test_nothing_overflows(
 
     assert_fits()
     choose(page, photos["two-faces"])
-    expect(page.get_by_text("2 faces in the photo")).to_be_visible()
+    expect(page.get_by_text("2 faces found in the photo")).to_be_visible()
     assert_fits()
     choose(page, photos["text"], photos["no-face"])
     expect(page.get_by_text("3 of 3 done")).to_be_visible()

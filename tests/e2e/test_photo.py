@@ -195,6 +195,7 @@ def test_how_often_a_flag_is_right_is_the_visitors_to_set(page: Page) -> None:
         flags.get_by_role("button", name=share, exact=True).click()
         precision = 0.6 * fakes / (0.6 * fakes + 0.01 * (1 - fakes))
         expect(flags.get_by_role("listitem")).to_have_text(f"{rate(precision)} of the time (films)")
+    expect(flags).to_contain_text("like those the model was validated on")
 
 
 def test_measured_error_rates_are_those_of_the_results_files(page: Page) -> None:

@@ -195,7 +195,7 @@ function listed(names: readonly string[]): string {
 function announcement({ file, progress }: Exhibit): string {
   switch (progress.step) {
     case "done":
-      return `${file.name}: ${VERDICTS[progress.answer.verdict].title}`;
+      return `${file.name}: ${VERDICTS[progress.answer.verdict]}`;
     case "failed":
       return `${file.name}: ${advice(progress.code).title}`;
     default:

@@ -22,7 +22,7 @@ export function Explained({ card }: { card: ModelAnswer | undefined }) {
                 className={cn("flex items-center gap-2 font-serif text-2xl", VERDICT_TEXT[verdict])}
               >
                 <VerdictMark verdict={verdict} />
-                {VERDICTS[verdict].title}
+                {VERDICTS[verdict]}
               </dt>
               <dd className="max-w-prose self-center">{explanation(verdict, at)}</dd>
             </div>
@@ -62,9 +62,9 @@ export function Explained({ card }: { card: ModelAnswer | undefined }) {
 function explanation(verdict: Verdict, at: Thresholds | null): string {
   switch (verdict) {
     case "likely_fake":
-      return `At least one face has a ${at ? `probability of ${percent(at.fake)} or more` : "high probability"}.`;
+      return `At least one face was manipulated with a ${at ? `probability of ${percent(at.fake)} or more` : "high probability"}.`;
     case "likely_real":
-      return `Every analysed face has a ${at ? `probability of ${percent(at.real)} or less` : "low probability"}.`;
+      return `Each analysed face was manipulated with a ${at ? `probability of ${percent(at.real)} or less` : "low probability"}.`;
     case "inconclusive":
       return "The probability lies in between, or the face is too poor a picture to take a side. No guess is made.";
     default:
@@ -73,7 +73,7 @@ function explanation(verdict: Verdict, at: Thresholds | null): string {
 }
 
 const STEPS = [
-  ["Find", "Every face is found and five points of it are marked."],
+  ["Find", "Faces are found, and five points of each are marked."],
   ["Align", "Each face is cut out of the original pixels, eyes level, always at the same size."],
   [
     "Look twice",
@@ -86,6 +86,7 @@ const STEPS = [
 ] as const;
 
 const LIMITS = [
+  "Anything about a face that was not found: compare the frames with the people you see.",
   "Whether the scene, the caption or the date is true.",
   "Whether anything but a face was changed: hands, background, text.",
   "Who made or altered a photo, and with what intent.",

@@ -24,7 +24,7 @@ export function FacePanel(props: {
         <span className="font-medium">Face {index + 1}</span>
         <span className={cn("flex items-center gap-1.5 text-sm", VERDICT_TEXT[face.verdict])}>
           <VerdictMark verdict={face.verdict} className="size-3.5" />
-          {VERDICTS[face.verdict].title}
+          {VERDICTS[face.verdict]}
         </span>
       </h2>
       {/* What an only face means is the finding itself; it is not said twice. */}

@@ -19,7 +19,7 @@ export function FaceStrip(props: {
       onValueChange={props.onSelect}
       className="mb-8 border-ink border-t pt-4"
     >
-      <p className="text-muted text-sm">{count(answer.faces.length, "face")} in the photo</p>
+      <p className="text-muted text-sm">{count(answer.faces.length, "face")} found in the photo</p>
       <Tabs.List
         aria-label="Faces"
         className="mt-3 grid grid-cols-[repeat(auto-fill,minmax(4.5rem,1fr))] gap-2"
@@ -35,7 +35,7 @@ export function FaceStrip(props: {
             )}
           >
             <span className="sr-only">
-              Face {index + 1}: {VERDICTS[face.verdict].title},
+              Face {index + 1}: {VERDICTS[face.verdict]},
             </span>
             <Cutout url={props.url} face={face} image={answer.image} name={`${index + 1}`} />
             <span className="reading mt-1 flex items-center gap-1 text-xs">

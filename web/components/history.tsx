@@ -242,7 +242,7 @@ function Standing({ job }: { job: JobSummary }) {
   return (
     <span className={cn("flex items-center gap-2", VERDICT_TEXT[outcome])}>
       <VerdictMark verdict={outcome} />
-      {VERDICTS[outcome].title}
+      {VERDICTS[outcome]}
       {nLeft > 0 && `, ${nLeft} not analysed`}
     </span>
   );

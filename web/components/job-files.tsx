@@ -73,7 +73,7 @@ function Row(props: { result: Result; hasPicture: boolean; href: string | null }
       </div>
       <p className={cn("flex items-center gap-2 self-start", VERDICT_TEXT[verdict])}>
         <VerdictMark verdict={verdict} />
-        {VERDICTS[verdict].title}
+        {VERDICTS[verdict]}
       </p>
       <p className="reading self-start sm:text-right">{p_fake !== null && percent(p_fake)}</p>
     </li>

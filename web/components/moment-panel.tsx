@@ -28,7 +28,7 @@ export function MomentPanel(props: { person: number; moment: Moment; isOnly: boo
         </span>
         <span className={cn("flex items-center gap-1.5 text-sm", VERDICT_TEXT[face.verdict])}>
           <VerdictMark verdict={face.verdict} className="size-3.5" />
-          {VERDICTS[face.verdict].title}
+          {VERDICTS[face.verdict]}
           {face.p_fake !== null && <span className="reading ml-1">{percent(face.p_fake)}</span>}
         </span>
       </h2>

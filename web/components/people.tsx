@@ -24,7 +24,7 @@ export function People(props: {
   return (
     <section aria-labelledby="people" className="mt-6">
       <h2 id="people" className="sr-only">
-        {count(people.length, "person", "people")} in the video
+        {count(people.length, "person", "people")} found in the video
       </h2>
       {video.tracks.map((track, person) => (
         <Person
@@ -75,7 +75,7 @@ function Person(props: {
           <h3 className="font-medium">{name}</h3>
           <p className={cn("flex items-center gap-1.5", VERDICT_TEXT[track.verdict])}>
             <VerdictMark verdict={track.verdict} className="size-3.5" />
-            {VERDICTS[track.verdict].title}
+            {VERDICTS[track.verdict]}
           </p>
           {track.p_fake !== null && <p className="reading">{percent(track.p_fake)}</p>}
         </div>

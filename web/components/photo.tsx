@@ -123,7 +123,7 @@ function Frame(props: { face: FaceAnswer; index: number; size: Size; isSelected:
   return (
     <Toggle
       value={String(index)}
-      aria-label={`Face ${index + 1}: ${VERDICTS[face.verdict].title}${score}`}
+      aria-label={`Face ${index + 1}: ${VERDICTS[face.verdict]}${score}`}
       className={cn(
         "forced-color-adjust-none absolute border-2 outline-offset-4 after:absolute after:-inset-2",
         "shadow-[0_0_0_1px_rgb(0_0_0/0.55),inset_0_0_0_1px_rgb(0_0_0/0.55)]",

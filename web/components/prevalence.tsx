@@ -40,7 +40,7 @@ export function Prevalence({ sources }: { sources: readonly SourceRates[] }) {
         />
       </div>
       <div className="mt-3" aria-live="polite">
-        <p>Then a flag is right</p>
+        <p>Then, on pictures like those the model was validated on, a flag is right</p>
         <ul>
           {precisions.map(({ source, isLimit, precision }) => (
             <li key={source}>
@@ -56,6 +56,7 @@ export function Prevalence({ sources }: { sources: readonly SourceRates[] }) {
             </li>
           ))}
         </ul>
+        <p className="text-muted">On pictures of another kind, expect less.</p>
       </div>
     </section>
   );

@@ -54,15 +54,17 @@ export function Scale(props: {
       </div>
       {thresholds && (
         <ul className="mt-3 flex flex-wrap gap-x-5 gap-y-1 text-muted">
-          <Zone className="bg-real/35">genuine up to {percent(thresholds.real, more)}</Zone>
+          <Zone className="bg-real/35">likely genuine up to {percent(thresholds.real, more)}</Zone>
           <Zone className="bg-unsure/30">inconclusive</Zone>
-          <Zone className="bg-fake/35">manipulated from {percent(thresholds.fake, more)}</Zone>
+          <Zone className="bg-fake/35">
+            likely manipulated from {percent(thresholds.fake, more)}
+          </Zone>
         </ul>
       )}
       <ul className="sr-only">
         {scored.map(({ index, p, verdict }) => (
           <li key={index}>
-            Face {index + 1}: {percent(p, more)}, {VERDICTS[verdict].short}
+            Face {index + 1}: {percent(p, more)}, {VERDICTS[verdict]}
           </li>
         ))}
       </ul>

@@ -35,9 +35,9 @@ export function Start({ model, onFiles }: { model: UseQueryResult<ModelAnswer>; 
               Was this face manipulated?
             </h1>
             <p className="mt-5 max-w-xl text-lg leading-snug">
-              Unmask looks at every face in a photo or a video and says whether it was likely
-              manipulated, how sure that is, what could not be judged, and why. It says nothing
-              about who made the picture, or about anything in it but faces.
+              Unmask looks at each face that it finds in a photo or a video and says whether it was
+              likely manipulated, how sure that is, what could not be judged, and why. It says
+              nothing about who made the picture, or about anything in it but faces.
             </p>
           </div>
           <div>

@@ -179,5 +179,5 @@ function spoken(moment: Moment | undefined): string {
   }
   const { p_fake, verdict } = moment.face;
   const score = p_fake === null ? "" : `, ${percent(p_fake)}`;
-  return `${clock(moment.timeS)}: ${VERDICTS[verdict].title}${score}`;
+  return `${clock(moment.timeS)}: ${VERDICTS[verdict]}${score}`;
 }

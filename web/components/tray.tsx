@@ -238,7 +238,7 @@ function Standing({ progress, className }: { progress: Progress; className?: str
   return (
     <span className={cn("flex items-center gap-2", VERDICT_TEXT[verdict], className)}>
       <VerdictMark verdict={verdict} />
-      {VERDICTS[verdict].title}
+      {VERDICTS[verdict]}
     </span>
   );
 }

@@ -12,7 +12,7 @@ export function VerdictSection({ verdict, children }: { verdict: Verdict; childr
     <section aria-labelledby={id} className="min-w-0">
       <Title id={id} className={cn("flex items-baseline gap-3", VERDICT_TEXT[verdict])}>
         <VerdictMark verdict={verdict} className="size-7" />
-        {VERDICTS[verdict].title}
+        {VERDICTS[verdict]}
       </Title>
       {children}
     </section>

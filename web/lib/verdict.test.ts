@@ -60,6 +60,7 @@ describe("basis", () => {
 
   it("names the face that decided, counted from one", () => {
     expect(basis(answer("likely_fake", 3, 1))).toContain("face 2 of 3 decided");
+    expect(basis(answer("likely_fake", 3, 1))).toContain("by mistake");
     expect(basis(answer("inconclusive", 2, 0))).toContain("face 1 of 2 decided");
     expect(basis(answer("likely_real", 2, 1))).toContain("face 2 of 2 came closest");
   });

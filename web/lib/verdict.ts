@@ -4,11 +4,11 @@ import type { Code, FaceAnswer, ImageAnswer, Reason, Verdict } from "./api";
 import type { Rates } from "./card";
 import { perThousand } from "./format";
 
-export const VERDICTS: Record<Verdict, { title: string; short: string }> = {
-  likely_fake: { title: "Likely manipulated", short: "manipulated" },
-  likely_real: { title: "Likely genuine", short: "genuine" },
-  inconclusive: { title: "Inconclusive", short: "inconclusive" },
-  not_analysed: { title: "Not analysed", short: "not analysed" },
+export const VERDICTS: Record<Verdict, string> = {
+  likely_fake: "Likely manipulated",
+  likely_real: "Likely genuine",
+  inconclusive: "Inconclusive",
+  not_analysed: "Not analysed",
 };
 
 /** Worst first: the order in which a person wants to see them. */
@@ -22,7 +22,7 @@ export const VERDICT_ORDER = [
 /** What each is called where it is one of a list. */
 export const VERDICT_LABELS = VERDICT_ORDER.map((verdict): [Verdict, string] => [
   verdict,
-  VERDICTS[verdict].short,
+  VERDICTS[verdict].toLowerCase(),
 ]);
 
 export const REASONS: Record<Reason, string> = {
@@ -81,7 +81,7 @@ export function basis(answer: ImageAnswer): string {
   const which = `face ${answer.headline_face + 1}`;
   switch (answer.verdict) {
     case "likely_fake":
-      return `One manipulated face is enough: ${which} of ${n} decided.`;
+      return `One flagged face is enough: ${which} of ${n} decided. The more faces there are, the likelier it is that one is flagged by mistake.`;
     case "inconclusive":
       return `No face was flagged, but not all are clear: ${which} of ${n} decided.`;
     default:
