@@ -385,8 +385,10 @@ def test_photos_and_videos_come_together(
 ) -> None:
     video = tmp_path / "without-an-ending"
     video.write_bytes(clips["nobody"].read_bytes())
+    before = page.evaluate("history.length")
     send(page, photos["no-face"], photos["text"], video)
     expect(heading(page)).to_have_text("2 photos")
+    assert page.evaluate("history.length") == before  # "back" leads to no page that nobody saw
     page.get_by_role("link", name="1 video").click()
     expect(heading(page)).to_have_text("Not analysed")
     expect(page).to_have_url(re.compile("#job="))

@@ -3,7 +3,7 @@
 import type { UseQueryResult } from "@tanstack/react-query";
 import { Plus } from "lucide-react";
 import { useEffect, useState, useSyncExternalStore } from "react";
-import { titleOf } from "@/lib/address";
+import { type Address, titleOf } from "@/lib/address";
 import { detectImage, type ModelAnswer } from "@/lib/api";
 import { type Brought, filesOf, isEditable, isVideo } from "@/lib/files";
 import { isKept } from "@/lib/keep";
@@ -28,8 +28,8 @@ export function Desk(props: {
   openId: number | null;
   model: UseQueryResult<ModelAnswer>;
   onVideos: (videos: readonly File[]) => void;
-  /** Open a photo, or the tray of all, from wherever it was asked for. */
-  onOpen: (id: number | null) => void;
+  /** Open a photo, the tray of all, or the videos, from wherever it was asked for. */
+  onOpen: (address: Address) => void;
 }) {
   const [queue] = useState(() => new Queue((file, signal) => detectImage(file, isKept(), signal)));
   const exhibits = useSyncExternalStore(queue.subscribe, queue.snapshot, () => NONE);
@@ -52,11 +52,15 @@ export function Desk(props: {
     const photos = files.filter((_, index) => !areVideos[index]);
     if (videos.length > 0) {
       props.onVideos(videos);
+      if (photos.length === 0) {
+        props.onOpen({ view: "videos" });
+      }
     }
     if (photos.length > 0) {
       const isFirst = queue.snapshot().length === 0;
       const [id, ...others] = queue.add(photos, limits?.max_image_bytes ?? null);
-      props.onOpen(isFirst || others.length > 0 ? null : (id ?? null));
+      const isOne = !isFirst && id !== undefined && others.length === 0;
+      props.onOpen(isOne ? { view: "photo", id } : { view: "desk" });
     }
   }
 
@@ -113,7 +117,7 @@ export function Desk(props: {
                 <Tray
                   exhibits={exhibits}
                   openId={open?.id ?? null}
-                  onOpen={props.onOpen}
+                  onOpen={(id) => props.onOpen({ view: "photo", id })}
                   onRetry={(ids) => {
                     for (const id of ids) {
                       queue.retry(id);

@@ -35,9 +35,12 @@ export function Workbench() {
   useWarning(all.some(isOnItsWay));
 
   function takeVideos(files: readonly File[]) {
-    loadViews();
     clips.add(files, model.data?.limits.max_video_bytes ?? null);
-    go({ view: "videos" });
+  }
+
+  function open(address: Address) {
+    loadViews();
+    go(address);
   }
 
   return (
@@ -57,10 +60,7 @@ export function Workbench() {
         openId={address.view === "photo" ? address.id : null}
         model={model}
         onVideos={takeVideos}
-        onOpen={(id) => {
-          loadViews();
-          go(id === null ? { view: "desk" } : { view: "photo", id });
-        }}
+        onOpen={open}
       />
       <Contained key={address.view === "job" ? address.id : address.view}>
         {address.view === "videos" && <Videos clips={clips} all={all} />}
