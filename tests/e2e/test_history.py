@@ -52,6 +52,29 @@ def test_the_latest_come_first_and_can_be_sifted(history: Page) -> None:
     expect(history.get_by_text("None of these")).to_be_visible()
 
 
+def test_a_name_turns_the_direction_of_no_other(
+    history: Page, post_batch: Callable[..., str], photos: dict[str, Path], tmp_path: Path
+) -> None:
+    for name in ("a\u202etest", "b.png"):
+        (tmp_path / name).write_bytes(photos["no-face"].read_bytes())
+    post_batch(*(tmp_path / name for name in ("a\u202etest", "b.png")))
+    history.reload()
+    link = rows(history).get_by_role("link", name="b.png")
+    left = """(link, text) => {
+        const nodes = document.createTreeWalker(link, NodeFilter.SHOW_TEXT);
+        while (nodes.nextNode()) {
+            const at = nodes.currentNode.data.indexOf(text);
+            if (at >= 0) {
+                const range = document.createRange();
+                range.setStart(nodes.currentNode, at);
+                range.setEnd(nodes.currentNode, at + text.length);
+                return range.getBoundingClientRect().left;
+            }
+        }
+    }"""
+    assert link.evaluate(left, "test") < link.evaluate(left, "b.png")
+
+
 def test_a_result_is_reopened(history: Page) -> None:
     history.get_by_role("link", name="interview.mp4").click()
     heading = history.get_by_role("heading", level=1).locator("visible=true")

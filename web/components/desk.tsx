@@ -11,6 +11,7 @@ import { type Exhibit, isSettled, Queue } from "@/lib/queue";
 import { advice, VERDICTS } from "@/lib/verdict";
 import { Back } from "./back";
 import { ExhibitView } from "./exhibit-view";
+import { Names } from "./names";
 import { Start } from "./start";
 import { refocus } from "./title";
 import { Tray } from "./tray";
@@ -73,8 +74,10 @@ export function Desk(props: {
       {isDragging && <DropVeil />}
       {unopened.length > 0 && (
         <p role="alert" className="mt-5 max-w-prose break-words text-fake text-sm">
-          {listed(unopened)} could not be opened and {unopened.length === 1 ? "was" : "were"} not
-          analysed. Perhaps you may not read {unopened.length === 1 ? "it" : "them"}.
+          <Names of={unopened.slice(0, 3)} />
+          {unopened.length > 3 && ` and ${unopened.length - 3} more`} could not be opened and{" "}
+          {unopened.length === 1 ? "was" : "were"} not analysed. Perhaps you may not read{" "}
+          {unopened.length === 1 ? "it" : "them"}.
         </p>
       )}
       <div hidden={props.isHidden}>
@@ -188,12 +191,6 @@ function DropVeil() {
       </div>
     </div>
   );
-}
-
-/** The first three names, and how many more there are. */
-function listed(names: readonly string[]): string {
-  const more = names.length - 3;
-  return names.slice(0, 3).join(", ") + (more > 0 ? ` and ${more} more` : "");
 }
 
 function announcement({ file, progress }: Exhibit): string {

@@ -32,7 +32,7 @@ export function ExhibitView(props: {
       return (
         <Problem
           advice={told}
-          name={file.name}
+          names={[file.name]}
           code={progress.code}
           detail={progress.detail}
           onRetry={told.again ? props.onRetry : undefined}

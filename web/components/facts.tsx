@@ -21,7 +21,7 @@ export function Facts(props: {
   const { name, report } = props;
   const { model, sha256 } = report;
   const facts: Fact[] = [
-    ["File", name],
+    ["File", <bdi key="name">{name}</bdi>],
     ...props.file,
     ["SHA-256", sha256 ? <Hash key="hash" hash={sha256} /> : "unknown"],
     ["Model", `${model.name} ${model.version} (${model.sha256.slice(0, 12)})`],

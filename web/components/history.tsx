@@ -17,6 +17,7 @@ import { cn } from "@/lib/utils";
 import { advice, VERDICT_LABELS, VERDICTS } from "@/lib/verdict";
 import { type Outcome, outcomeOf, videoAdvice } from "@/lib/video-words";
 import { Back } from "./back";
+import { Names } from "./names";
 import { Notice } from "./notice";
 import { refocus, Title } from "./title";
 import { Button } from "./ui/button";
@@ -202,7 +203,7 @@ function Row({ job, onEnd }: { job: JobSummary; onEnd: () => Promise<void> }) {
           href={hashOf({ view: "job", id: job.id, file: null })}
           className="block truncate py-1 underline decoration-edge underline-offset-4 hover:decoration-ink"
         >
-          {names || "without a name"}
+          {names ? <Names of={job.filenames} /> : "without a name"}
         </a>
         {job.filenames.length > 1 && (
           <span className="text-muted text-xs">{count(job.filenames.length, "file")}</span>

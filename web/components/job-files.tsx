@@ -59,10 +59,12 @@ function Row(props: { result: Result; hasPicture: boolean; href: string | null }
       <div className="min-w-0">
         {href ? (
           <a href={href} className="break-words underline decoration-edge underline-offset-4">
-            {filename}
+            <bdi>{filename}</bdi>
           </a>
         ) : (
-          <p className="break-words">{filename}</p>
+          <p className="break-words">
+            <bdi>{filename}</bdi>
+          </p>
         )}
         <p className="mt-1 text-muted">
           {problem

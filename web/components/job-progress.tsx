@@ -3,6 +3,7 @@ import { ApiError, type JobSummary } from "@/lib/api";
 import { count } from "@/lib/format";
 import { videoAdvice } from "@/lib/video-words";
 import { Bar } from "./bar";
+import { Names } from "./names";
 import { Title } from "./title";
 import { Button } from "./ui/button";
 
@@ -34,7 +35,7 @@ export function JobProgress(props: {
           />
         </div>
         <p className="reading mt-3 min-h-5 text-muted text-sm">{job && progress(job)}</p>
-        <p className="mt-3 break-words text-muted">{job?.filenames.join(", ")}</p>
+        <p className="mt-3 break-words text-muted">{job && <Names of={job.filenames} />}</p>
         <p role="status" className="sr-only">
           {title(job)}
         </p>

@@ -85,7 +85,7 @@ function Content(props: {
       <>
         <Problem
           advice={videoAdvice(code)}
-          name={answer.filenames.join(", ")}
+          names={answer.filenames}
           code={code}
           detail={answer.detail}
           onRetry={resend}
@@ -100,7 +100,7 @@ function Content(props: {
   if (result.problem) {
     const { code, detail } = result.problem;
     const told = result.kind === "image" ? advice(code) : videoAdvice(code);
-    return <Problem advice={told} name={result.filename} code={code} detail={detail} />;
+    return <Problem advice={told} names={[result.filename]} code={code} detail={detail} />;
   }
   if (result.kind === "image") {
     return <KeptPhoto key={props.file} photo={result} card={card} expiresAt={answer.expires_at} />;

@@ -1,12 +1,13 @@
 import { useId } from "react";
 import type { Advice } from "@/lib/verdict";
+import { Names } from "./names";
 import { Title } from "./title";
 import { Button } from "./ui/button";
 
 /** Why there is no result, and what to do. */
 export function Problem(props: {
   advice: Advice;
-  name?: string;
+  names?: readonly string[];
   code: string;
   detail: string | null;
   onRetry?: () => void;
@@ -18,10 +19,12 @@ export function Problem(props: {
       <Title id={id}>{title}</Title>
       <p className="mt-5 text-lg leading-snug">{todo}</p>
       <dl className="mt-6 grid grid-cols-[auto_minmax(0,1fr)] gap-x-6 gap-y-1.5 border-rule border-t pt-4 text-sm">
-        {props.name && (
+        {props.names && (
           <>
             <dt className="text-muted">File</dt>
-            <dd className="break-words">{props.name}</dd>
+            <dd className="break-words">
+              <Names of={props.names} />
+            </dd>
           </>
         )}
         {props.detail && (

@@ -209,7 +209,7 @@ function Row(props: { exhibit: Exhibit; isOpen: boolean; onOpen: () => void }) {
           onClick={onOpen}
           className="block max-w-full truncate py-1 text-left underline decoration-edge underline-offset-4 hover:decoration-ink"
         >
-          {file.name}
+          <bdi>{file.name}</bdi>
         </button>
         <Standing progress={progress} className="sm:hidden" />
         {progress.step === "failed" && <p className="text-muted">{advice(progress.code).title}</p>}

@@ -58,7 +58,7 @@ function One({ clip, clips }: { clip: Clip; clips: Clips }) {
     return (
       <Problem
         advice={told}
-        name={file.name}
+        names={[file.name]}
         code={sending.code}
         detail={sending.detail}
         onRetry={told.again ? () => clips.retry(clip.id) : undefined}
@@ -94,10 +94,12 @@ function Row({ clip, clips }: { clip: Clip; clips: Clips }) {
           href={jobHash(sending)}
           className="truncate underline decoration-edge underline-offset-4 hover:decoration-ink"
         >
-          {file.name}
+          <bdi>{file.name}</bdi>
         </a>
       ) : (
-        <span className="truncate">{file.name}</span>
+        <span className="truncate">
+          <bdi>{file.name}</bdi>
+        </span>
       )}
       <span className="flex gap-2">
         {sending.step === "failed" && videoAdvice(sending.code).again && (
