@@ -71,6 +71,8 @@ def test_each_of_two_faces_can_be_selected(page: Page, photos: dict[str, Path]) 
         expect(page.get_by_role("tab").nth(index)).to_have_attribute("aria-selected", "true")
     page.get_by_role("tab").nth(1).click()
     expect(panel).to_contain_text("Face 2")
+    # The tab says which panel is its own, and the panel is called by it.
+    expect(page.get_by_role("tabpanel", name="Face 2").get_by_role("heading")).to_have_count(1)
 
 
 def test_the_frames_lie_on_the_faces(

@@ -1,24 +1,22 @@
 import { Tabs } from "@base-ui/react/tabs";
+import type { ReactNode } from "react";
 import type { FaceAnswer, ImageAnswer } from "@/lib/api";
 import { count, percent } from "@/lib/format";
 import { cn } from "@/lib/utils";
 import { VERDICTS } from "@/lib/verdict";
 import { VERDICT_TEXT, VerdictMark } from "./verdict-mark";
 
-/** The faces of a photo, cut out and side by side. */
+/** The faces of a photo, cut out and side by side, over what is known of the selected one. */
 export function FaceStrip(props: {
   url: string | null | undefined;
   answer: ImageAnswer;
   selected: number;
   onSelect: (face: number) => void;
+  children: ReactNode;
 }) {
   const { answer, selected } = props;
   return (
-    <Tabs.Root
-      value={selected}
-      onValueChange={props.onSelect}
-      className="mb-8 border-ink border-t pt-4"
-    >
+    <Tabs.Root value={selected} onValueChange={props.onSelect} className="border-ink border-t pt-4">
       <p className="text-muted text-sm">{count(answer.faces.length, "face")} found in the photo</p>
       <Tabs.List
         aria-label="Faces"
@@ -48,6 +46,9 @@ export function FaceStrip(props: {
           </Tabs.Tab>
         ))}
       </Tabs.List>
+      <Tabs.Panel value={selected} className="mt-8">
+        {props.children}
+      </Tabs.Panel>
     </Tabs.Root>
   );
 }

@@ -25,6 +25,8 @@ export function PhotoReport(props: {
   const [heat, setHeat] = useState<Heat>({ map: "jet", opacity: 0.5 });
   const { width, height } = answer.image;
   const face = answer.faces[selected];
+  const isOnly = answer.faces.length === 1;
+  const panel = face && <FacePanel face={face} index={selected} isOnly={isOnly} card={card} />;
   return (
     <Layout
       photo={
@@ -45,19 +47,13 @@ export function PhotoReport(props: {
       }
       finding={<Finding answer={answer} card={card} selected={selected} />}
       details={
-        <>
-          {answer.faces.length > 1 && (
-            <FaceStrip url={url} answer={answer} selected={selected} onSelect={setSelected} />
-          )}
-          {face && (
-            <FacePanel
-              face={face}
-              index={selected}
-              isOnly={answer.faces.length === 1}
-              card={card}
-            />
-          )}
-        </>
+        answer.faces.length > 1 ? (
+          <FaceStrip url={url} answer={answer} selected={selected} onSelect={setSelected}>
+            {panel}
+          </FaceStrip>
+        ) : (
+          panel
+        )
       }
     />
   );
