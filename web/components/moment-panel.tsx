@@ -1,10 +1,11 @@
 import { useEffect, useRef, useState } from "react";
-import { pictureUrl } from "@/lib/api";
+import { pictureUrl, type Verdict } from "@/lib/api";
 import { clock, percent, pixels, plain, rate } from "@/lib/format";
 import { paint } from "@/lib/heatmap";
 import type { Moment } from "@/lib/timeline";
 import { cn } from "@/lib/utils";
 import { REASONS, VERDICTS } from "@/lib/verdict";
+import { ofOneFrame } from "@/lib/video-words";
 import { type Heat, HeatControls } from "./heat-controls";
 import { KeptPicture } from "./kept-picture";
 import { Readings } from "./readings";
@@ -13,11 +14,18 @@ import { VERDICT_TEXT, VerdictMark } from "./verdict-mark";
 const TILE = 96;
 
 /** A person at one moment: the face cut out, where the model looked, and what it found. */
-export function MomentPanel(props: { person: number; moment: Moment; isOnly: boolean }) {
+export function MomentPanel(props: {
+  person: number;
+  /** On the person, over all frames. */
+  verdict: Verdict;
+  moment: Moment;
+  isOnly: boolean;
+}) {
   const { person, moment, isOnly } = props;
   const { face, crop, timeS } = moment;
   const [heat, setHeat] = useState<Heat>({ map: "jet", opacity: 0.5 });
   const [gone, setGone] = useState<string | null>(null);
+  const note = ofOneFrame(face, props.verdict);
   const isGone = crop === undefined || gone === crop;
   const reasons = new Set([...(face.reason ? [face.reason] : []), ...face.quality.reasons]);
   return (
@@ -32,6 +40,7 @@ export function MomentPanel(props: { person: number; moment: Moment; isOnly: boo
           {face.p_fake !== null && <span className="reading ml-1">{percent(face.p_fake)}</span>}
         </span>
       </h2>
+      {note && <p className="mt-2 text-sm">{note}</p>}
       <div className="mt-4 grid gap-x-5 gap-y-3 sm:grid-cols-[14rem_minmax(0,1fr)]">
         <div className="relative aspect-square w-full max-w-56 bg-bench">
           <KeptPicture

@@ -73,6 +73,7 @@ export function VideoReport(props: {
         {selected && (
           <MomentPanel
             person={selected.person}
+            verdict={video.tracks[selected.person]?.verdict ?? video.verdict}
             moment={selected.moment}
             isOnly={people.length === 1}
           />

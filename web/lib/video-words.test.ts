@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { JobSummary, JobVideo, TrackAnswer } from "./api";
-import { coverage, finding, outcomeOf, videoAdvice } from "./video-words";
+import { coverage, finding, ofOneFrame, outcomeOf, videoAdvice } from "./video-words";
 
 function track(values: Partial<TrackAnswer>): TrackAnswer {
   return {
@@ -82,6 +82,18 @@ describe("finding", () => {
   it("gives the reason of who is unclear", () => {
     const tracks = [track({ verdict: "inconclusive", reason: "few_frames" })];
     expect(finding(video({ verdict: "inconclusive", tracks }))).toContain("Too few frames");
+  });
+});
+
+describe("ofOneFrame", () => {
+  it("lets no flagged frame flag a person whom all of them leave open", () => {
+    const frame = { verdict: "likely_fake", p_fake: 0.988 } as const;
+    expect(ofOneFrame(frame, "inconclusive")).toContain("the finding is: inconclusive");
+    expect(ofOneFrame(frame, "likely_fake")).toBe("");
+  });
+
+  it("says nothing of a frame without a score", () => {
+    expect(ofOneFrame({ verdict: "not_analysed", p_fake: null }, "inconclusive")).toBe("");
   });
 });
 

@@ -1,8 +1,8 @@
 /** What is said of videos and jobs. */
 
-import type { Code, JobSummary, JobVideo, Reason, TrackAnswer, Verdict } from "./api";
+import type { Code, FrameFace, JobSummary, JobVideo, Reason, TrackAnswer, Verdict } from "./api";
 import { clock, count, rate } from "./format";
-import { type Advice, advice, REASONS, VERDICT_ORDER } from "./verdict";
+import { type Advice, advice, REASONS, VERDICT_ORDER, VERDICTS } from "./verdict";
 
 /** Why a frame or a person was left out, after a number. */
 const LEFT_OUT: Partial<Record<Reason, string>> = {
@@ -71,6 +71,16 @@ function when({ intervals }: TrackAnswer): string {
   return (
     shown && ` ${shown}${rest > 0 ? ` and ${count(rest, "more stretch", "more stretches")}` : ""}`
   );
+}
+
+/** What to hold against the verdict on a single frame; empty where the person's is the same. */
+export function ofOneFrame(
+  { p_fake, verdict }: Pick<FrameFace, "p_fake" | "verdict">,
+  person: Verdict,
+): string {
+  return p_fake === null || verdict === person
+    ? ""
+    : `One frame may be wrong. Over all frames of this person the finding is: ${VERDICTS[person].toLowerCase()}.`;
 }
 
 /** How much of the video the finding rests on. */
