@@ -32,7 +32,7 @@ export function Facts(props: {
     <section aria-label="File and analysis" className={props.className}>
       <dl className="grid grid-cols-[auto_minmax(0,1fr)] gap-x-6 gap-y-1.5 text-sm">
         {facts.map(([name, value]) => (
-          <div key={name} className="col-span-2 grid grid-cols-subgrid">
+          <div key={name} className="col-span-2 grid grid-cols-subgrid items-baseline">
             <dt className="text-muted">{name}</dt>
             <dd className="reading break-words text-xs leading-5">{value}</dd>
           </div>
