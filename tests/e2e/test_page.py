@@ -304,6 +304,16 @@ def test_a_batch_of_twenty_with_two_that_are_broken(
     expect(heading(page)).to_have_text("20 photos")
 
 
+def test_on_a_small_phone_a_reason_has_half_of_the_width(
+    open_page: Callable[..., Page], photos: dict[str, Path]
+) -> None:
+    page = open_page(viewport={"width": 320, "height": 640})
+    choose(page, photos["no-face"], photos["text"])
+    box = page.get_by_text("No face was found").bounding_box()
+    assert box is not None
+    assert box["width"] > 140
+
+
 @pytest.mark.parametrize("way", ["browser", "link"])
 def test_back_from_a_photo_the_tray_is_as_it_was(
     page: Page, photos: dict[str, Path], way: str

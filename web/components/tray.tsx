@@ -95,19 +95,19 @@ export function Tray(props: {
           <Button onClick={() => save("unmask.json", toJson(exhibits))}>Save as JSON</Button>
         </div>
       </div>
-      <table className="mt-5 w-full text-sm">
+      <table className="mt-5 w-full table-fixed text-sm">
         <caption className="sr-only">
           The photos; a click on the head of a column sorts them
         </caption>
         <thead>
           <tr className="text-left text-muted text-xs">
-            <Head column="name" span={2} {...head}>
+            <Head column="name" {...head}>
               Photo
             </Head>
             <Head column="finding" className="hidden w-48 sm:table-cell" {...head}>
               Finding
             </Head>
-            <Head column="probability" isNumber className="w-24" {...head}>
+            <Head column="probability" isNumber className="w-20 sm:w-24" {...head}>
               Probability
             </Head>
             <Head column="faces" isNumber className="hidden w-20 sm:table-cell" {...head}>
@@ -151,7 +151,6 @@ function Head(props: {
   order: Order | null;
   onSort: (column: Column) => void;
   children: string;
-  span?: number;
   isNumber?: boolean;
   className?: string;
 }) {
@@ -162,7 +161,6 @@ function Head(props: {
   return (
     <th
       scope="col"
-      colSpan={props.span}
       aria-sort={isSorted ? direction : undefined}
       className={cn("font-normal", props.isNumber && "text-right", props.className)}
     >
@@ -197,24 +195,30 @@ function Row(props: { exhibit: Exhibit; isOpen: boolean; onOpen: () => void }) {
   const answer = progress.step === "done" ? progress.answer : null;
   return (
     <tr className="border-rule border-t align-top">
-      <td className="w-14 py-2">
-        {progress.step !== "failed" && (
-          <KeptPicture url={url ?? undefined} alt="" className="size-11" />
-        )}
-      </td>
-      <td className="max-w-0 py-2 pr-4">
-        <button
-          ref={name}
-          type="button"
-          onClick={onOpen}
-          className="block max-w-full truncate py-1 text-left underline decoration-edge underline-offset-4 hover:decoration-ink"
-        >
-          <bdi>{file.name}</bdi>
-        </button>
-        <Standing progress={progress} className="sm:hidden" />
-        {progress.step === "failed" && <p className="text-muted">{advice(progress.code).title}</p>}
-        {answer?.reason && <p className="text-muted">{REASONS[answer.reason]}</p>}
-        {answer?.detail && <p className="text-muted">{answer.detail}</p>}
+      <td className="py-2 pr-2 sm:pr-4">
+        <div className="flex gap-3">
+          <div className="w-11 shrink-0">
+            {progress.step !== "failed" && (
+              <KeptPicture url={url ?? undefined} alt="" className="size-11" />
+            )}
+          </div>
+          <div className="min-w-0">
+            <button
+              ref={name}
+              type="button"
+              onClick={onOpen}
+              className="block max-w-full truncate py-1 text-left underline decoration-edge underline-offset-4 hover:decoration-ink"
+            >
+              <bdi>{file.name}</bdi>
+            </button>
+            <Standing progress={progress} className="sm:hidden" />
+            {progress.step === "failed" && (
+              <p className="text-muted">{advice(progress.code).title}</p>
+            )}
+            {answer?.reason && <p className="text-muted">{REASONS[answer.reason]}</p>}
+            {answer?.detail && <p className="text-muted">{answer.detail}</p>}
+          </div>
+        </div>
       </td>
       <td className="hidden py-3 sm:table-cell">
         <Standing progress={progress} />
