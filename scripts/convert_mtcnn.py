@@ -4,18 +4,41 @@
     python scripts/convert_mtcnn.py facenet/facenet_pytorch/data src/unmask/weights
 
 The architectures are those of Zhang et al., "Joint Face Detection and Alignment using Multi-task
-Cascaded Convolutional Networks" (2016), figure 2. Each graph takes RGB float32 `(N, H, W, 3)`
-in [0, 255] and normalises it itself.
+Cascaded Convolutional Networks" (2016), figure 2. Each graph takes RGB float32 `(N, 3, H, W)`
+in [0, 255]. It is the same function in fewer operations: what is linear is part of a layer.
 """
 
 from __future__ import annotations
 
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import onnx
 import torch
+import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
+
+
+class PReLU(nn.Module):
+    """PReLU of what the layer before multiplied by the slope, in two operations.
+
+    Each is a convolution to ONNX Runtime, so that its blocks of channels stay as they are; its own
+    PRelu takes them apart.
+    """
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(channels))
+
+    def into(self, layer: nn.Conv2d | nn.Linear) -> None:
+        """Multiply a layer by the slopes; what is left of 0 would be lost, so it is nearly that."""
+        self.weight[self.weight == 0] = 1e-6
+        multiply(layer, self.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        slope = self.weight.reshape(-1, *[1] * (x.ndim - 2))
+        return (1 - slope).sign() * ((1 - slope).abs() / slope * x).relu() + x
 
 
 class Stage(nn.Module):
@@ -27,27 +50,44 @@ class Stage(nn.Module):
         self.dense = nn.Sequential(*dense)
         self.heads = nn.ModuleList(heads)
 
-    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        x = (image.permute(0, 3, 1, 2) - 127.5) * 0.0078125
-        x = self.body(x)
+    @torch.no_grad()
+    def fold(self) -> None:
+        """Make what is linear a part of the layers, once the weights are loaded."""
+        layers = [*self.body, *self.dense]
+        for layer, activation in pairwise(layers):
+            if isinstance(activation, PReLU):
+                activation.into(layer)
+        # (x - 127.5) / 128
+        first = self.body[0]
+        first.weight /= 128
+        first.bias -= 127.5 * first.weight.sum(dim=(1, 2, 3))
         if len(self.dense):
             # The weights come from Caffe, which flattens width before height.
-            x = self.dense(x.permute(0, 3, 2, 1).flatten(1))
-        face, *regressions = (head(x) for head in self.heads)
-        # The softmax of two classes, without the transpositions of one over channels.
-        return (face[:, 1] - face[:, 0]).sigmoid(), *regressions
+            channels = self.body[-2].out_channels
+            matrix = self.dense[0].weight
+            side = int((matrix.shape[1] / channels) ** 0.5)
+            by_axis = matrix.reshape(-1, side, side, channels).permute(0, 3, 2, 1)
+            matrix.copy_(by_axis.reshape(matrix.shape))
+        # The softmax of two classes is the sigmoid of their difference.
+        face = self.heads[0]
+        for parameter in (face.weight, face.bias):
+            parameter[1] -= parameter[0]
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        x = self.body(image)
+        if len(self.dense):
+            x = self.dense(x.flatten(1))
+        # One layer instead of several: the smallest cost more than they compute.
+        weight = torch.cat([head.weight for head in self.heads])[1:]
+        bias = torch.cat([head.bias for head in self.heads])[1:]
+        answers = F.linear(x, weight, bias) if len(self.dense) else F.conv2d(x, weight, bias)
+        score, *regressions = answers.split([1, 4, 10][: len(self.heads)], dim=1)
+        return score.squeeze(1).sigmoid(), *regressions
 
 
-class PReLU(nn.Module):
-    """PReLU as sums and products, which ONNX Runtime runs twice as fast as its own PRelu."""
-
-    def __init__(self, channels: int):
-        super().__init__()
-        self.weight = nn.Parameter(torch.empty(channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        slope = self.weight.reshape(-1, *[1] * (x.ndim - 2))
-        return slope * x + (1 - slope) * x.relu()
+def multiply(layer: nn.Conv2d | nn.Linear, factor: Tensor) -> None:
+    layer.weight *= factor.reshape(-1, *[1] * (layer.weight.ndim - 1))
+    layer.bias *= factor
 
 
 def pool(size: int) -> nn.Module:
@@ -55,14 +95,14 @@ def pool(size: int) -> nn.Module:
 
 
 def p_net() -> Stage:
-    body = [nn.Conv2d(3, 10, 3), PReLU(10), pool(2), nn.Conv2d(10, 16, 3), PReLU(16)]
+    # 10 channels in the paper: six more of zeros, as ONNX Runtime works on 16 at a time and would
+    # copy all of them around the pooling. So are four of R-Net's.
+    body = [nn.Conv2d(3, 16, 3), PReLU(16), pool(2), nn.Conv2d(16, 16, 3), PReLU(16)]
     body += [nn.Conv2d(16, 32, 3), PReLU(32)]
     return Stage(body, [], [nn.Conv2d(32, 2, 1), nn.Conv2d(32, 4, 1)])
 
 
 def r_net() -> Stage:
-    # 28 channels in the paper: four more of zeros, as ONNX Runtime works on 16 at a time and would
-    # copy all of them around the pooling.
     body = [nn.Conv2d(3, 32, 3), PReLU(32), pool(3), nn.Conv2d(32, 48, 3), PReLU(48), pool(3)]
     body += [nn.Conv2d(48, 64, 2), PReLU(64)]
     dense = [nn.Linear(576, 128), PReLU(128)]
@@ -92,11 +132,12 @@ def convert(source: Path, target: Path) -> None:
         stage.load_state_dict(
             {key: padded(t, place.shape) for (key, place), t in zip(places, tensors, strict=True)}
         )
-        dynamic = {"image": {0: "n", 1: "h", 2: "w"} if name == "pnet" else {0: "n"}}
+        stage.fold()
+        dynamic = {"image": {0: "n", 2: "h", 3: "w"} if name == "pnet" else {0: "n"}}
         path = target / f"mtcnn-{name}.onnx"
         torch.onnx.export(
             stage.eval(),
-            (torch.zeros(2, size, size, 3, dtype=torch.float32),),
+            (torch.zeros(2, 3, size, size),),
             str(path),
             input_names=["image"],
             output_names=["score", "box", "landmarks"][: len(stage.heads)],

@@ -240,7 +240,7 @@ class _AreaMeans:
         return int(self.height * scale + 1), int(self.width * scale + 1)
 
     def resized(self, height: int, width: int, rows: slice) -> NDArray[np.float32]:
-        """Some rows of the image as `(height, width, 3)`, float32 in [0, 255]."""
+        """Some rows of the image as `(3, rows, width)`, float32 in [0, 255]."""
         # Whole rows first: their differences are taken in one sweep of the memory.
         top, bottom = (edges[rows] for edges in _windows(self.height, height))
         left, right = _windows(self.width, width)
@@ -254,7 +254,7 @@ class _AreaMeans:
         return boxes[(inside[:, 2:] > inside[:, :2]).all(axis=1)]
 
     def patches(self, boxes: Boxes, size: int) -> NDArray[np.float32]:
-        """`(n, size, size, 3)` of n visible boxes, as far as they are inside the image."""
+        """`(n, 3, size, size)` of n visible boxes, as far as they are inside the image."""
         x1, y1, x2, y2 = self._inside(boxes).T
         top, bottom = (y1[:, None, None] + edges[:, :, None] for edges in _windows(y2 - y1, size))
         left, right = (x1[:, None, None] + edges[:, None, :] for edges in _windows(x2 - x1, size))
@@ -276,12 +276,12 @@ class _AreaMeans:
 
 
 def _divided(sums: NDArray[np.uint32], counts: Indices) -> NDArray[np.float32]:
-    means = np.empty((*counts.shape, 3), np.float32)
+    """`(..., 3, H, W)` means of `(..., H, W, 4)` sums of so many pixels each."""
+    means = np.empty((*counts.shape[:-2], 3, *counts.shape[-2:]), np.float32)
     divisors = counts.astype(np.float32)
-    for channel in range(3):  # NumPy would step through each pixel's three values anew
-        np.divide(
-            sums[..., channel], divisors, means[..., channel], casting="unsafe", dtype=np.float32
-        )
+    for channel in range(3):
+        one = means[..., channel, :, :]
+        np.divide(sums[..., channel], divisors, one, casting="unsafe", dtype=np.float32)
     return means
 
 
