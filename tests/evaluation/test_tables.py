@@ -80,6 +80,15 @@ def test_one_difference_can_stand_by_itself(folder, results):
         render(part("change.eer"), folder)
 
 
+def test_a_difference_without_interval_or_p_value_is_told_as_such(folder, results):
+    change = {"value": 0.5, "low": None, "high": None, "first": 1.0, "second": 0.5}
+    change["p_value"] = None
+    results["comparison"]["figures"]["auc"] = change
+    write_results(folder / "drawn.json", results)
+    told = "| AUC | 1.000 | 0.500 | 0.500 | \N{EN DASH} |"
+    assert told in render(part("comparison"), folder)
+
+
 def test_what_is_not_defined_is_a_dash(folder, results):
     results["frame"]["figures"]["auc"] = {"value": None, "low": None, "high": None}
     write_results(folder / "drawn.json", results)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
 
@@ -16,10 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from unmask.calibration import wilson
 from unmask.errors import DataError
-from unmask.evaluation.results import Estimate
+from unmask.evaluation.results import Difference, Estimate
 
 __all__ = [
-    "Difference",
     "Figures",
     "bootstrap",
     "cluster_wilson",
@@ -33,13 +31,14 @@ Range = tuple[float, float]
 Figures = Callable[[NDArray[np.intp]], Mapping[str, float | None]]
 """Row numbers, drawn with repetition -> figures by name."""
 
-# A figure that is undefined in more resamples than this has no interval.
+LEVEL = 0.95
+"""Of every interval."""
+
 MAX_UNDEFINED = 0.1
+"""A figure that is undefined in more resamples than this has no interval."""
 
 
-def cluster_wilson(
-    hits: ArrayLike, clusters: NDArray[np.intp], *, level: float = 0.95
-) -> Range | None:
+def cluster_wilson(hits: ArrayLike, clusters: NDArray[np.intp]) -> Range | None:
     """Wilson's interval with the `(n,)` rows counted for what they are worth as clusters.
 
     The effective number of rows is n over the design effect, the variance between clusters against
@@ -60,20 +59,20 @@ def cluster_wilson(
         deviations = np.bincount(members, hit - share)
         variance = n_clusters / (n_clusters - 1) * np.square(deviations).sum() / n**2
         effective = n / max(1.0, float(variance) / (share * (1 - share) / n))
-        effective *= (_t_quantile(level, n - 1) / _t_quantile(level, n_clusters - 1)) ** 2
-    return wilson(k / n * effective, effective, level=level)
+        effective *= (_t_quantile(n - 1) / _t_quantile(n_clusters - 1)) ** 2
+    return wilson(k / n * effective, effective, level=LEVEL)
 
 
 @lru_cache
-def _t_quantile(level: float, degrees: int) -> float:
-    """What Student's t of so many degrees of freedom stays within, either way, at this level.
+def _t_quantile(degrees: int) -> float:
+    """What Student's t of so many degrees of freedom stays within, either way, at `LEVEL`.
 
     With t = sqrt(degrees) tan(angle) its density is a power of the cosine, on a bounded range.
     """
     angles = np.linspace(0, np.pi / 2, 50_001)
     density = np.cos(angles) ** (degrees - 1)
     share = np.append(0, np.cumsum(density[1:] + density[:-1]))
-    angle = np.interp(level, share / share[-1], angles)
+    angle = np.interp(LEVEL, share / share[-1], angles)
     return math.sqrt(degrees) * math.tan(angle)
 
 
@@ -85,44 +84,16 @@ def proportion(hits: ArrayLike, clusters: NDArray[np.intp]) -> Estimate:
 
 
 def bootstrap(
-    figures: Figures,
-    clusters: NDArray[np.intp],
-    *,
-    n_resamples: int = 1000,
-    level: float = 0.95,
-    seed: int = 0,
+    figures: Figures, clusters: NDArray[np.intp], *, n_resamples: int = 1000, seed: int = 0
 ) -> dict[str, Range | None]:
-    """Percentile intervals of `figures` over resampled clusters; None with fewer than two.
+    """Percentile intervals of `figures` over resampled clusters; None where too few are there.
 
-    None, too, where a figure is the same in every resample: an interval without width would claim
-    certainty, of no error among eleven rows, say.
+    Of fewer than six clusters all lie to one side of the truth too often for any interval between
+    them. None, too, where a figure is the same in every resample: an interval without width would
+    claim certainty, of no error among eleven rows, say.
     """
     draws = _resampled(figures, clusters, n_resamples, seed)
-    return {
-        name: _percentiles(values, level) if _has_width(values) else None
-        for name, values in draws.items()
-    }
-
-
-def _has_width(values: list[float | None]) -> bool:
-    """Whether they differ by more than the rounding of sums over rows in another order."""
-    known = [value for value in values if value is not None]
-    return bool(known) and max(known) - min(known) > 1e-9
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """First minus second on the same rows; two-sided `p_value` of there being none."""
-
-    first: float
-    second: float
-    low: float
-    high: float
-    p_value: float
-
-    @property
-    def value(self) -> float:
-        return self.first - self.second
+    return {name: _interval(values) for name, values in draws.items()}
 
 
 def paired_bootstrap(
@@ -131,28 +102,29 @@ def paired_bootstrap(
     clusters: NDArray[np.intp],
     *,
     n_resamples: int = 1000,
-    level: float = 0.95,
     seed: int = 0,
 ) -> dict[str, Difference | None]:
-    """Compare two detectors, figure by figure, on the same resampled clusters."""
+    """Compare two detectors, figure by figure, on the same resampled clusters.
+
+    Intervals are as in `bootstrap`. No p-value is below that of a sign test whose clusters all
+    agree: resamples of few clusters agree sooner than new ones would.
+    """
 
     def difference(rows: NDArray[np.intp]) -> dict[str, float | None]:
         pairs = _paired(first(rows), second(rows))
         return {name: None if pair is None else pair[0] - pair[1] for name, pair in pairs.items()}
 
     draws = _resampled(difference, clusters, n_resamples, seed)
-    everything = np.arange(len(clusters))
+    least_p = _chance_of_one_side(clusters)
     compared: dict[str, Difference | None] = {}
+    everything = np.arange(len(clusters))
     for name, pair in _paired(first(everything), second(everything)).items():
-        interval = _percentiles(draws.get(name, []), level)
-        if pair is None or interval is None:
-            compared[name] = None
-            continue
-        values = np.array([value for value in draws[name] if value is not None])
-        # The resample that is the sample itself is counted too, so that p is never 0.
-        tail = min((values <= 0).sum(), (values >= 0).sum())
-        p_value = min(1.0, 2 * (tail + 1) / (values.size + 1))
-        compared[name] = Difference(*pair, *interval, float(p_value))
+        values, p_value = draws[name], None
+        if values.size:
+            # The resample that is the sample itself is counted too, so that p is never 0.
+            tail = min(int((values <= 0).sum()), int((values >= 0).sum()))
+            p_value = min(1.0, max(least_p, 2 * (tail + 1) / (values.size + 1)))
+        compared[name] = None if pair is None else _difference(*pair, _interval(values), p_value)
     return compared
 
 
@@ -180,10 +152,11 @@ def delong(is_fake: ArrayLike, first: ArrayLike, second: ArrayLike) -> Differenc
     if error < 1e-12:
         if abs(value) > 1e-12:
             return None
-        return Difference(float(auc_first), float(auc_second), 0.0, 0.0, 1.0)
-    margin = NormalDist().inv_cdf(0.975) * error
+        return _difference(float(auc_first), float(auc_second), None, 1.0)
+    margin = NormalDist().inv_cdf(0.5 + LEVEL / 2) * error
     p_value = math.erfc(abs(value) / error / math.sqrt(2))
-    return Difference(float(auc_first), float(auc_second), value - margin, value + margin, p_value)
+    interval = value - margin, value + margin
+    return _difference(float(auc_first), float(auc_second), interval, p_value)
 
 
 def _share_below(reference: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -196,26 +169,46 @@ def _share_below(reference: NDArray[np.float64], x: NDArray[np.float64]) -> NDAr
 
 def _resampled(
     figures: Figures, clusters: NDArray[np.intp], n_resamples: int, seed: int
-) -> dict[str, list[float | None]]:
+) -> dict[str, NDArray[np.float64]]:
+    """What each figure is in resamples; nothing where it is undefined in too many."""
     distinct, members = np.unique(clusters, return_inverse=True)
+    if _chance_of_one_side(clusters) > 1 - LEVEL:
+        return {name: np.empty(0) for name in figures(np.arange(members.size))}
     draws: dict[str, list[float | None]] = {}
-    if distinct.size < 2:
-        return {name: [] for name in figures(np.arange(members.size))}
     generator = np.random.default_rng(seed)
     for _ in range(n_resamples):
         drawn = generator.integers(distinct.size, size=distinct.size)
         times = np.bincount(drawn, minlength=distinct.size)[members]
         for name, value in figures(np.repeat(np.arange(members.size), times)).items():
             draws.setdefault(name, []).append(value)
-    return draws
+    return {name: _defined(values) for name, values in draws.items()}
 
 
-def _percentiles(values: list[float | None], level: float) -> Range | None:
+def _chance_of_one_side(clusters: NDArray[np.intp]) -> float:
+    """How often all clusters lie on the same side of the truth, where each does so by a coin."""
+    return float(2.0 ** (1 - np.unique(clusters).size))
+
+
+def _defined(values: list[float | None]) -> NDArray[np.float64]:
     defined = [value for value in values if value is not None]
-    if len(defined) < max(1, (1 - MAX_UNDEFINED) * len(values)):
+    enough = len(defined) >= (1 - MAX_UNDEFINED) * len(values)
+    return np.array(defined if enough else [], np.float64)
+
+
+def _interval(values: NDArray[np.float64]) -> Range | None:
+    # Sums over rows in another order differ by their rounding, which is no width.
+    if not values.size or np.ptp(values) <= 1e-9:
         return None
-    low, high = np.quantile(defined, [0.5 - level / 2, 0.5 + level / 2])
+    low, high = np.quantile(values, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
     return float(low), float(high)
+
+
+def _difference(
+    first: float, second: float, interval: Range | None, p_value: float | None
+) -> Difference:
+    low, high = interval or (None, None)
+    value = first - second
+    return Difference(value=value, low=low, high=high, first=first, second=second, p_value=p_value)
 
 
 def _paired(

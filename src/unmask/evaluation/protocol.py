@@ -15,18 +15,13 @@ from numpy.typing import NDArray
 
 from unmask.errors import DataError
 from unmask.evaluation import metrics
-from unmask.evaluation.intervals import (
-    Difference,
-    bootstrap,
-    delong,
-    paired_bootstrap,
-    proportion,
-)
+from unmask.evaluation.intervals import bootstrap, delong, paired_bootstrap, proportion
 from unmask.evaluation.manifest import Manifest
 from unmask.evaluation.results import (
     Comparison,
     Coverage,
     Curves,
+    Difference,
     Estimate,
     Evaluation,
     Level,
@@ -113,13 +108,12 @@ def compare(
     options = options or Options()
     a, b = _Table.of(manifest, first), _Table.of(manifest, second)
     both = a.scored & b.scored
-    test = delong(a.is_fake[both], a.p_fake[both], b.p_fake[both]) if both.any() else None
     return Comparison(
         rows=int(both.sum()),
         first_only=int((a.scored & ~both).sum()),
         second_only=int((b.scored & ~both).sum()),
         figures=_differences(a.keep(both), b.keep(both), options),
-        delong=_difference(test),
+        delong=delong(a.is_fake[both], a.p_fake[both], b.p_fake[both]),
     )
 
 
@@ -420,23 +414,16 @@ def _thinned(x: NDArray[np.float64], y: NDArray[np.float64]) -> list[list[float]
     return points
 
 
-def _differences(
-    first: _Table, second: _Table, options: Options
-) -> dict[str, dict[str, float] | None]:
+def _differences(first: _Table, second: _Table, options: Options) -> dict[str, Difference | None]:
     if not first.p_fake.size:
         return {}
-    differences = paired_bootstrap(
+    return paired_bootstrap(
         lambda rows: _figures(first, options, rows),
         lambda rows: _figures(second, options, rows),
         first.clusters,
         n_resamples=options.n_resamples,
         seed=options.seed,
     )
-    return {name: _difference(value) for name, value in differences.items()}
-
-
-def _difference(difference: Difference | None) -> dict[str, float] | None:
-    return None if difference is None else {"value": difference.value, **asdict(difference)}
 
 
 def _estimate(value: float | None, interval: tuple[float, float] | None) -> Estimate:

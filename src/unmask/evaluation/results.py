@@ -24,6 +24,7 @@ __all__ = [
     "Counted",
     "Coverage",
     "Curves",
+    "Difference",
     "Estimate",
     "Evaluation",
     "Explanations",
@@ -52,6 +53,17 @@ class Estimate(TypedDict):
     value: float | None
     low: float | None
     high: float | None
+
+
+class Difference(Estimate):
+    """A figure of the first minus that of the second, on the same rows.
+
+    `p_value` is two-sided, of there being no difference; None where there is no saying.
+    """
+
+    first: float
+    second: float
+    p_value: float | None
 
 
 class Coverage(TypedDict):
@@ -172,13 +184,13 @@ Transfer = TypedDict(
 
 
 class Comparison(TypedDict):
-    """Two detectors on the rows that both scored; each figure with `first`, `second`, p-value."""
+    """Two detectors on the rows that both scored."""
 
     rows: int
     first_only: int
     second_only: int
-    figures: dict[str, dict[str, float] | None]
-    delong: dict[str, float] | None
+    figures: dict[str, Difference | None]
+    delong: Difference | None
 
 
 class Stability(TypedDict):
@@ -186,7 +198,7 @@ class Stability(TypedDict):
 
     coverage: Coverage
     frame: Level | None
-    change: dict[str, dict[str, float] | None]
+    change: dict[str, Difference | None]
 
 
 class Evaluation(TypedDict):

@@ -289,7 +289,7 @@ def _robustness(results: Results) -> str:
     rows = [["as it is", _of(results["frame"], "auc"), "", _estimate(results["coverage"]["share"])]]
     for name, stability in results["robustness"].items():
         change = stability["change"].get("auc")
-        told = NONE if change is None else _range(change["value"], change["low"], change["high"])
+        told = _estimate(change) if change else NONE
         share = _estimate(stability["coverage"]["share"])
         rows.append([name, _of(stability["frame"], "auc"), told, share])
     return _table(["pictures", "AUC", "change of AUC", "share scored"], rows)
@@ -303,8 +303,8 @@ def _comparison(results: Results) -> str:
     for key, title in NAMES.items():
         if difference := comparison["figures"].get(key):
             first, second = f"{difference['first']:.3f}", f"{difference['second']:.3f}"
-            told = _range(difference["value"], difference["low"], difference["high"])
-            rows.append([title, first, second, told, _p(difference["p_value"])])
+            p_value = _p(difference["p_value"])
+            rows.append([title, first, second, _estimate(difference), p_value])
     header = ["", "this", "other", "difference", "p-value (paired bootstrap)"]
     text = _table(header, rows)
     here, there = comparison["first_only"], comparison["second_only"]
@@ -349,7 +349,7 @@ def _figure(results: Results, wanted: str) -> str:
     name, _, figure = wanted.partition(".")
     comparison = results["comparison"]
     if name == "change" and comparison and (change := comparison["figures"].get(figure)):
-        return _range(change["value"], change["low"], change["high"])
+        return _estimate(change)
     if name == "verdicts" and results["verdicts"] and figure in RATES:
         return _estimate(results["verdicts"][0][figure])  # type: ignore[literal-required]
     level = dict(_levels(results)).get(name)
@@ -379,10 +379,6 @@ def _estimate(estimate: Estimate) -> str:
     value, low, high = estimate["value"], estimate["low"], estimate["high"]
     if value is None or low is None or high is None:
         return _number(value)
-    return _range(value, low, high)
-
-
-def _range(value: float, low: float, high: float) -> str:
     return f"{value:.3f} [{low:.3f}, {high:.3f}]"
 
 
@@ -390,7 +386,9 @@ def _number(value: float | None) -> str:
     return NONE if value is None else f"{value:.3f}"
 
 
-def _p(value: float) -> str:
+def _p(value: float | None) -> str:
+    if value is None:
+        return NONE
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
