@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import PIL.Image
 import pytest
@@ -34,10 +36,8 @@ def brightness(sources):
         yield Outcome(p, verdict=Verdict.LIKELY_FAKE if p > 0.6 else Verdict.LIKELY_REAL)
 
 
-@pytest.fixture
-def manifest(tmp_path):
+def drawn(folder):
     """Two sources of 20 videos of 2 frames; one picture is damaged, one is black."""
-    folder = tmp_path / "faces"
     folder.mkdir()
     generator = np.random.default_rng(0)
     lines = ["path,label,method,identity,video,source"]
@@ -57,7 +57,13 @@ def manifest(tmp_path):
 
 
 @pytest.fixture
-def results(manifest):
+def manifest(tmp_path):
+    return drawn(tmp_path / "faces")
+
+
+@pytest.fixture(scope="session")
+def measured(tmp_path_factory):
+    manifest = drawn(tmp_path_factory.mktemp("drawn") / "faces")
     other = [Outcome(0.5 + 0.01 * (number % 9)) for number in range(len(manifest))]
     return measure(
         manifest,
@@ -69,3 +75,9 @@ def results(manifest):
         other=other,
         options=Options(n_resamples=30),
     )
+
+
+@pytest.fixture
+def results(measured):
+    """To be changed at will; seconds are spent on it once."""
+    return copy.deepcopy(measured)
