@@ -9,10 +9,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 from unmask.errors import DataError, UnmaskError
+from unmask.types import Label
 
-__all__ = ["below", "is_folder", "read_table", "replacing", "sha256"]
+__all__ = ["below", "is_folder", "read_label", "read_table", "replacing", "sha256"]
 
 
 def is_folder(path: Path) -> bool:
@@ -100,6 +102,21 @@ def read_table(path: Path, *, required: tuple[str, ...]) -> Iterator[tuple[int, 
         yield line, dict(zip(header, values, strict=True))
     if empty:
         raise DataError(f"{path}: a header and no rows")
+
+
+def read_label(text: str, place: str) -> Label:
+    """The label that a table has at `place`, in capitals or not.
+
+    Raises:
+        DataError: it is neither real nor fake.
+    """
+    label = text.upper()
+    if label not in ("REAL", "FAKE"):
+        message = f"{place}: label is real or fake, got {text!r}"
+        if label in ("0", "1"):
+            message += ": half of this field's data sets number fakes 0, the others 1; say which"
+        raise DataError(message)
+    return cast("Label", label)
 
 
 def _lines(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:

@@ -103,6 +103,7 @@ def test_a_path_may_be_written_in_another_way_or_absolute(manifest, tmp_path):
         ("path,p_fake,status\na,,scored\n", r"csv:2: a row without p_fake needs a status"),
         ("path,p_fake\na,0.1\na,0.2\n", r"csv:3: a is there twice"),
         ("path,p_fake,label\na,0.1,fake\n", r"csv:2: a is FAKE here, REAL in the manifest"),
+        ("path,p_fake,label\na,0.1,0\n", r"csv:2: label is real or fake, got '0': half of"),
         ("path,p_fake,verdict\na,0.1,FAKE\n", r"csv:2: verdict is likely_fake, .*, got 'FAKE'"),
         ("path,p_fake,frames\na,0.1,0.1 x\n", r"csv:2: p_fake is a fraction .*, got 'x'"),
         ("path,p_fake\na,0.1\n./a,0.2\n", r"csv:3: ./a is there twice"),

@@ -442,7 +442,7 @@ def test_faces_without_landmarks_are_missing_among_blends_only(rows, tiny):
             "no column landmarks.*made with unmask prepare",
         ),
         (lambda text: re.sub(r",[\d. ]+$", ",1 2 3", text, flags=re.M), "csv:2: landmarks are ten"),
-        (lambda text: text.replace(",fake,", ",1,"), "label '1', not real or fake"),
+        (lambda text: text.replace(",fake,", ",1,"), "label is real or fake, got '1'"),
         (lambda text: text.replace("a-train-real-0.png", "gone.png"), "1 of 26 .*gone.png"),
         (lambda text: text.replace(",train,", ",test,").replace("blend-source", "test"), "no row"),
     ],

@@ -6,13 +6,12 @@ import os
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unmask.errors import DataError
-from unmask.files import read_table
+from unmask.files import read_label, read_table
 from unmask.types import FACTS, Facts, Label
 
 __all__ = ["COLUMNS", "Manifest", "Row", "read_manifest"]
@@ -151,15 +150,12 @@ def read_manifest(path: Path) -> Manifest:
     lines: dict[str, int] = {}
     for line, record in read_table(path, required=("path", "label")):
         values = {name: value for name, value in record.items() if name in COLUMNS}
-        label = values["label"].upper()
-        # 0 and 1 are refused on purpose: half of this field's data sets number fakes 0.
-        if label not in ("REAL", "FAKE"):
-            raise DataError(f"{path}:{line}: label is real or fake, got {record['label']!r}")
+        label = read_label(values["label"], f"{path}:{line}")
         if not values["path"]:
             raise DataError(f"{path}:{line}: the path is empty")
         place = os.path.normpath(values["path"])
         if place in lines:
             raise DataError(f"{path}:{line}: {values['path']} is on line {lines[place]} already")
         lines[place] = line
-        rows.append(Row(**{**values, "label": cast("Label", label)}))  # type: ignore[arg-type]
+        rows.append(Row(**{**values, "label": label}))  # type: ignore[arg-type]
     return Manifest(tuple(rows), path.parent)

@@ -12,7 +12,7 @@ from pathlib import Path
 from unmask.errors import DataError, InputError
 from unmask.evaluation.manifest import COLUMNS, Manifest
 from unmask.evaluation.results import write_text
-from unmask.files import read_table
+from unmask.files import read_label, read_table
 from unmask.temporal import frame_scores
 from unmask.types import Image, ImageReport, Verdict, VideoReport
 
@@ -175,8 +175,8 @@ def read_scores(path: Path, manifest: Manifest) -> list[Outcome]:
     that one score file serves any part of a manifest.
 
     Raises:
-        DataError: unreadable, a number that is no probability, a path twice, a label that the
-            manifest contradicts, or no path in common; the message names the line.
+        DataError: unreadable, a number that is no probability, a path twice, a label that is none
+            or that the manifest contradicts, or no path in common; the message names the line.
     """
     labels = {manifest.place(row.path): row.label for row in manifest.rows}
     outcomes: dict[str, Outcome] = {}
@@ -185,11 +185,11 @@ def read_scores(path: Path, manifest: Manifest) -> list[Outcome]:
         place = manifest.place(name)
         if place in outcomes:
             raise DataError(f"{path}:{line}: {name} is there twice")
-        label = record.get("label", "").upper()
-        if label and place in labels and label != labels[place]:
-            raise DataError(
-                f"{path}:{line}: {name} is {label} here, {labels[place]} in the manifest"
-            )
+        if (text := record.get("label")) and place in labels:
+            label = read_label(text, f"{path}:{line}")
+            if label != labels[place]:
+                message = f"{name} is {label} here, {labels[place]} in the manifest"
+                raise DataError(f"{path}:{line}: {message}")
         try:
             outcomes[place] = _outcome(record)
         except DataError as error:

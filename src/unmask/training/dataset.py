@@ -29,7 +29,7 @@ from unmask.alignment import (
     whole_affine,
 )
 from unmask.errors import DataError, InputError
-from unmask.files import read_table
+from unmask.files import read_label, read_table
 from unmask.masks import Mask, cells, difference, nowhere, unknown
 from unmask.spectrum import describe
 from unmask.training.augment import degrade, erase
@@ -63,15 +63,13 @@ def read_rows(manifest: Path, *, splits: Sequence[str]) -> list[Row]:
         for line, record in read_table(manifest, required=("path", "label", "split", "landmarks")):
             if record["split"] not in splits:
                 continue
-            if record["label"] not in ("real", "fake"):
-                message = f"{record['path']} has the label {record['label']!r}, not real or fake"
-                raise DataError(f"{manifest}:{line}: {message}")
+            label = read_label(record["label"], f"{manifest}:{line}")
             text = record["landmarks"]
             points = np.array(text.split(), np.float32).reshape(5, 2) if text else None
             rows.append(
                 Row(
                     path=manifest.parent / record["path"],
-                    is_fake=record["label"] == "fake",
+                    is_fake=label == "FAKE",
                     landmarks=points,
                     **{name: record.get(name, "") for name in FACTS},
                 )

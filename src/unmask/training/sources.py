@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unmask.errors import DataError
-from unmask.files import below, read_table
+from unmask.files import below, read_label, read_table
 from unmask.types import FACTS, Facts
 
 __all__ = ["Source", "read_sources"]
@@ -77,10 +77,7 @@ def _read_csv(path: Path) -> list[Source]:
         values = {name: value for name, value in record.items() if name in FACTS}
         if not record["path"]:
             raise DataError(f"{path}:{line}: the path is empty")
-        label = record["label"].lower()
-        # 0 and 1 are refused on purpose: half of this field's data sets number fakes 0.
-        if label not in ("real", "fake"):
-            raise DataError(f"{path}:{line}: label is real or fake, got {record['label']!r}")
+        label = read_label(record["label"], f"{path}:{line}").lower()
         values["source"] = values.get("source") or path.stem
         rows.append(Source(path.parent / record["path"], label, **values))
     return rows
