@@ -561,6 +561,15 @@ def test_a_run_remembers_its_start_where_it_goes_on_without_naming_it(tiny, mani
     assert train(config, manifest, run, start=start).exists()
 
 
+def test_a_start_that_is_no_file_is_refused_also_by_a_run_that_goes_on(
+    run, tiny, manifest, tmp_path
+):
+    for folder in (tmp_path / "new", run):
+        with pytest.raises(ConfigurationError, match=r"typo\.pt is no file; a run that goes on"):
+            train(tiny(), manifest, folder, start=tmp_path / "typo.pt")
+    assert not (tmp_path / "new").exists()
+
+
 @pytest.mark.parametrize(
     ("setting", "message"),
     [

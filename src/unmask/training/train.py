@@ -66,7 +66,8 @@ def train(
 
     Raises:
         DataError: the manifest lacks a class or a source that the configuration asks for.
-        ConfigurationError: the run folder belongs to another configuration, manifest or start.
+        ConfigurationError: the run folder belongs to another configuration, manifest or start, or
+            the start is no file.
         UnmaskError: the loss is no longer a number, or a checkpoint could not be written.
     """
     rank, world = _join_processes()
@@ -78,7 +79,10 @@ def train(
         message = f"a batch of {len(datasets[0])} pictures is too small for {world} processes"
         raise ConfigurationError(f"{message}; each takes whole pairs of real and fake")
     inputs = {"manifest": sha256(manifest)}
-    if start is not None and start.is_file():
+    if start is not None:
+        if not start.is_file():
+            message = f"the start {start} is no file"
+            raise ConfigurationError(f"{message}; a run that goes on needs none")
         inputs["start"] = sha256(start)
     _refuse_another(run, config, inputs)
     torch.manual_seed(config.seed)
