@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.measure import Figures, interleaved, spreads
+from benchmarks.measure import Figures, interleaved, ratio, spreads
 from benchmarks.subjects import ASTRONAUT, bare_network, detector
 
 N_FILES = 32
@@ -26,11 +26,9 @@ def measure(repeats: int) -> Figures:
     subjects = {"bare network": bare, "batch": batch, "one by one": one_by_one}
     times = interleaved(subjects, repeats=max(3, repeats // 4), warm_up=1)
     each = {name: [ms / N_FILES for ms in one] for name, one in times.items()}
-    medians = spreads(each)
-    network_ms = medians["bare network"]["median_ms"]
     return {
         "files": N_FILES,
-        "per_face": medians,
-        "batch_over_network": round(medians["batch"]["median_ms"] / network_ms, 3),
-        "one_by_one_over_network": round(medians["one by one"]["median_ms"] / network_ms, 3),
+        "per_face": spreads(each),
+        "batch_over_network": ratio(each, "batch", "bare network"),
+        "one_by_one_over_network": ratio(each, "one by one", "bare network"),
     }

@@ -37,6 +37,7 @@ def measure(repeats: int) -> Figures:
         "specification_over_portrait": ratio(
             times, "specification's stack", "portrait, overlay as base64 JPEG"
         ),
+        "specification_over_network": ratio(times, "specification's stack", "bare network"),
         "specification_stages_ms": stages,
         "reference_versions": versions,
     }

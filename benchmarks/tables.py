@@ -50,12 +50,12 @@ def _stages(figures: Figures) -> str:
     share = limit["network_gflops"] / limit["matrix_multiplication_gflops"]
     return (
         f"{_times(figures['stages'])}\n\n"
-        f"Finding faces takes the `mtcnn` package {faces['ratio']:.1f} times as long "
-        f"(quartiles {_pair(faces['quartiles'])}); it finds the box {faces['box_of_package']}, "
+        f"Finding faces takes the `mtcnn` package {faces['ratio']:.1f} times as "
+        f"long{_quartiles(faces)}; it finds the box {faces['box_of_package']}, "
         f"Unmask {faces['box']}. The network does {limit['network_gflops']:.0f} GFLOP/s, "
         f"{share:.0%} of the {limit['matrix_multiplication_gflops']:.0f} GFLOP/s of a large matrix "
         f"multiplication on the same {limit['cores']} cores. The int8 network is "
-        f"{int8['ratio']:.2f} times as fast (quartiles {_pair(int8['quartiles'])})."
+        f"{int8['ratio']:.2f} times as fast{_quartiles(int8)}."
     )
 
 
@@ -68,35 +68,38 @@ def _image(figures: Figures) -> str:
     )
     versions = ", ".join(f"{name} {v}" for name, v in figures["reference_versions"].items())
     times = figures["times"]
-    most = times["specification's stack"]["median_ms"] / times["bare network"]["median_ms"]
+    by_medians = times["specification's stack"]["median_ms"] / times["bare network"]["median_ms"]
+    most = _ratio(figures.get("specification_over_network", by_medians))
     return (
         f"{_times(figures['times'])}\n\n"
-        f"The portrait takes {network['ratio']:.2f} times the bare network (quartiles "
-        f"{_pair(network['quartiles'])}), and without the heat map {off['ratio']:.2f} times as "
+        f"The portrait takes {network['ratio']:.2f} times the bare network"
+        f"{_quartiles(network)}, and without the heat map {off['ratio']:.2f} times as "
         f"long as with it. The specification's stack takes {specified['ratio']:.1f} times as long "
-        f"as Unmask with its overlay (quartiles {_pair(specified['quartiles'])}); its stages in "
-        f"one run, in ms: {stages} ({versions}). It takes {most:.1f} times as long as the bare "
-        "network alone (by the medians), so nothing that runs this network in float32 once a face "
-        "can be further ahead of it here."
+        f"as Unmask with its overlay{_quartiles(specified)}; its stages in one run, in ms: "
+        f"{stages} ({versions}). It takes {most['ratio']:.1f} times as long as the bare network "
+        f"alone{_quartiles(most) or ' (by the medians)'}, so nothing that runs this network in "
+        "float32 once a face can be further ahead of it here."
     )
 
 
 def _batch(figures: Figures) -> str:
+    batch, alone = (_ratio(figures[f"{name}_over_network"]) for name in ("batch", "one_by_one"))
     return (
         f"{_times(figures['per_face'])}\n\n"
         f"A face of a batch of {figures['files']} files takes "
-        f"{figures['batch_over_network']:.2f} times the bare network, "
-        f"one by one {figures['one_by_one_over_network']:.2f} times."
+        f"{batch['ratio']:.2f} times the bare network{_quartiles(batch)}, "
+        f"one by one {alone['ratio']:.2f} times{_quartiles(alone)}."
     )
 
 
 def _video(figures: Figures) -> str:
     stages = ", ".join(f"{name} {ms:,.0f}" for name, ms in figures["stages_ms"].items())
+    clip = _ratio(figures["clip_over_network_of_its_faces"])
     return (
         f"{_times(figures['times'])}\n\n"
         f"{figures['frames_sampled']} frames were sampled and {figures['faces_scored']} faces "
-        f"scored: {figures['clip_over_network_of_its_faces']:.2f} times the bare network for as "
-        f"many. Stages of one run, in ms: {stages}."
+        f"scored: {clip['ratio']:.2f} times the bare network for as many{_quartiles(clip)}. "
+        f"Stages of one run, in ms: {stages}."
     )
 
 
@@ -171,6 +174,15 @@ def _times(times: Figures) -> str:
         for name, one in times.items()
     ]
     return _table(["", "median, ms", "quartiles, ms", "repeats"], rows)
+
+
+def _ratio(figure: float | Figures) -> Figures:
+    """Results from before the quartiles of a ratio were taken have it as a number."""
+    return figure if isinstance(figure, Mapping) else {"ratio": figure}
+
+
+def _quartiles(ratio: Figures) -> str:
+    return f" (quartiles {_pair(ratio['quartiles'])})" if "quartiles" in ratio else ""
 
 
 def _pair(pair: Sequence[float]) -> str:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import time
+from contextlib import nullcontext
+from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
 import PIL.Image
 import pytest
@@ -59,6 +62,38 @@ def test_a_ratio_is_of_rounds_whose_sides_had_the_same_moment() -> None:
     times = {"over": [20.0, 20.0, 40.0, 60.0, 60.0], "under": [10.0, 10.0, 10.0, 30.0, 30.0]}
     found = ratio(times, "over", "under")
     assert (found["ratio"], found["quartiles"]) == (2, [2, 2])
+
+
+ROUNDS = [[10.0, 10.0, 10.0], [30.0, 60.0, 90.0]]
+
+
+@pytest.mark.parametrize(
+    ("subject", "told"),
+    [
+        ("image", "It takes 6.0 times as long as the bare network alone (quartiles 4.50 to 7.50)"),
+        ("batch", "takes 6.00 times the bare network (quartiles 4.50 to 7.50), one by one 6.00 t"),
+        ("video", "3.00 times the bare network for as many (quartiles 2.25 to 3.75)."),
+    ],
+)
+def test_a_ratio_is_told_with_the_quartiles_of_its_rounds(
+    subject: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = SimpleNamespace(
+        coverage=SimpleNamespace(sampled=1), frames=[SimpleNamespace(faces="ab")], timings_ms={}
+    )
+    reference = SimpleNamespace(call=lambda *_: {"stages_ms": {}})
+    module = import_module(f"benchmarks.{subject}")
+    for name, stub in {
+        "detector": lambda: SimpleNamespace(video=lambda _: report),
+        "bare_network": lambda: None,
+        "photo": lambda _: b"",
+        "clip": lambda _: b"",
+        "Reference": lambda: nullcontext(reference),
+        # The bare network, and whatever else there is.
+        "interleaved": lambda subjects, **_: {n: ROUNDS[n != "bare network"] for n in subjects},
+    }.items():
+        monkeypatch.setattr(module, name, stub, raising=False)
+    assert told in TABLES[subject](module.measure(3))
 
 
 def test_a_photo_has_the_pixels_it_is_asked_for() -> None:
