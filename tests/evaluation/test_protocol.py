@@ -157,6 +157,7 @@ def test_verdict_rates_are_over_what_was_analysed():
         ("REAL", Outcome(0.4, verdict=unsure)),
         ("REAL", Outcome(0.1, verdict=real)),
         ("REAL", Outcome(None, "no_face", none)),
+        ("REAL", Outcome(None, "not_in_score_file")),
         ("FAKE", Outcome(0.99, verdict=fake)),
         ("FAKE", Outcome(0.02, verdict=real)),
     ]
@@ -169,7 +170,7 @@ def test_verdict_rates_are_over_what_was_analysed():
     assert overall["cleared"]["value"] == 0.5
     assert overall["caught"]["value"] == overall["missed"]["value"] == 0.5
     assert overall["inconclusive"]["value"] == pytest.approx(1 / 6)
-    assert overall["counts"]["real"] == {fake: 1, real: 2, unsure: 1, none: 1}
+    assert overall["counts"]["real"] == {fake: 1, real: 2, unsure: 1, none: 2}
     flags = overall["flag_precision"]["0.5"]
     assert flags["value"] == pytest.approx(0.5 / 0.75)
     assert flags["low"] < 0.2

@@ -317,8 +317,10 @@ def _verdicts(source: str, table: _Table) -> Verdicts | None:
     """None where the scores came without verdicts."""
     if not (table.verdict != "").any():
         return None
+    # A row that a score file lacks has no verdict to say so.
+    said = np.where(table.scored, table.verdict, Verdict.NOT_ANALYSED)
     counts = {
-        label: {str(verdict): int((table.verdict[mask] == verdict).sum()) for verdict in Verdict}
+        label: {str(verdict): int((said[mask] == verdict).sum()) for verdict in Verdict}
         for label, mask in (("real", ~table.is_fake), ("fake", table.is_fake))
     }
     told = table.keep(table.scored & (table.verdict != ""))
