@@ -166,15 +166,10 @@ def _figures(
             both = auc is not None and base_auc is not None
             return {"auc": auc, "change": auc - base_auc if both else None}
 
-        values = figures(np.arange(len(part)))
-        ranges = bootstrap(figures, np.unique(measured.clusters[part], return_inverse=True)[1])
         n_fake = int(measured.is_fake[part].sum())
         one: dict[str, Any] = {"split": split, "source": source}
         one |= {"n_real": len(part) - n_fake, "n_fake": n_fake}
-        for name, value in values.items():
-            low, high = ranges[name] or (None, None)
-            one[name] = {"value": value, "low": low, "high": high}
-        told.append(one)
+        told.append(one | bootstrap(figures, measured.clusters[part]))
     return told
 
 

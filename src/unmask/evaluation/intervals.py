@@ -79,21 +79,21 @@ def _t_quantile(degrees: int) -> float:
 def proportion(hits: ArrayLike, clusters: NDArray[np.intp]) -> Estimate:
     """The share of hits with its `cluster_wilson`; nothing of nothing."""
     hit = np.asarray(hits, bool)
-    low, high = cluster_wilson(hit, clusters) or (None, None)
-    return Estimate(value=float(hit.mean()) if hit.size else None, low=low, high=high)
+    return _estimate(float(hit.mean()) if hit.size else None, cluster_wilson(hit, clusters))
 
 
 def bootstrap(
     figures: Figures, clusters: NDArray[np.intp], *, n_resamples: int = 1000, seed: int = 0
-) -> dict[str, Range | None]:
-    """Percentile intervals of `figures` over resampled clusters; None where too few are there.
+) -> dict[str, Estimate]:
+    """The `figures` of all rows, with percentile intervals over resampled clusters.
 
-    Of fewer than six clusters all lie to one side of the truth too often for any interval between
-    them. None, too, where a figure is the same in every resample: an interval without width would
+    Of fewer than six clusters there are none: by chance all of them lie to one side of the truth
+    too often. Nor of a figure that is the same in every resample: an interval without width would
     claim certainty, of no error among eleven rows, say.
     """
     draws = _resampled(figures, clusters, n_resamples, seed)
-    return {name: _interval(values) for name, values in draws.items()}
+    everything = figures(np.arange(len(clusters)))
+    return {name: _estimate(value, _interval(draws[name])) for name, value in everything.items()}
 
 
 def paired_bootstrap(
@@ -206,9 +206,13 @@ def _interval(values: NDArray[np.float64]) -> Range | None:
 def _difference(
     first: float, second: float, interval: Range | None, p_value: float | None
 ) -> Difference:
-    low, high = interval or (None, None)
-    value = first - second
-    return Difference(value=value, low=low, high=high, first=first, second=second, p_value=p_value)
+    estimate = _estimate(first - second, interval)
+    return Difference(**estimate, first=first, second=second, p_value=p_value)
+
+
+def _estimate(value: float | None, interval: Range | None) -> Estimate:
+    low, high = (None, None) if value is None or interval is None else interval
+    return Estimate(value=value, low=low, high=high)
 
 
 def _paired(

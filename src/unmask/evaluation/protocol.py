@@ -267,20 +267,17 @@ def _level(table: _Table | None, options: Options, *, curves: bool = False) -> L
     if not n:
         return None
 
-    def figures(rows: NDArray[np.intp]) -> dict[str, float | None]:
-        return _figures(table, options, rows)
-
-    intervals = bootstrap(
-        figures, table.clusters, n_resamples=options.n_resamples, seed=options.seed
-    )
     level = Level(
         n=n,
         n_real=int((~table.is_fake).sum()),
         n_fake=int(table.is_fake.sum()),
         n_clusters=int(np.unique(table.clusters).size),
-        figures={
-            name: _estimate(value, intervals[name]) for name, value in figures(np.arange(n)).items()
-        },
+        figures=bootstrap(
+            partial(_figures, table, options),
+            table.clusters,
+            n_resamples=options.n_resamples,
+            seed=options.seed,
+        ),
         confusion=asdict(metrics.confusion(table.is_fake, table.p_fake > 0.5)),
     )
     if curves:
@@ -420,15 +417,9 @@ def _differences(first: _Table, second: _Table, options: Options) -> dict[str, D
     if not first.p_fake.size:
         return {}
     return paired_bootstrap(
-        lambda rows: _figures(first, options, rows),
-        lambda rows: _figures(second, options, rows),
+        partial(_figures, first, options),
+        partial(_figures, second, options),
         first.clusters,
         n_resamples=options.n_resamples,
         seed=options.seed,
     )
-
-
-def _estimate(value: float | None, interval: tuple[float, float] | None) -> Estimate:
-    if value is None or interval is None:
-        return Estimate(value=value, low=None, high=None)
-    return Estimate(value=value, low=interval[0], high=interval[1])
