@@ -164,7 +164,7 @@ class _Table:
             verdict=np.array([o.verdict.value if o.verdict else "" for o in outcomes]),
             clusters=manifest.clusters,
             source=np.array([row.source for row in rows]),
-            method=np.array([row.method if row.label == "FAKE" else "" for row in rows]),
+            method=np.array([row.method for row in rows]),
             video=np.array([row.video for row in rows]),
         )
 
@@ -230,9 +230,7 @@ def _video_means(table: _Table) -> _Table | None:
     mean = np.full(len(numbers), np.nan)
     np.divide(total, n_scored, out=mean, where=n_scored > 0)
     videos = {name: getattr(named, name)[first] for name in _Table.__slots__}
-    # A video of which no frame was scored keeps the reason of its first.
-    status = np.where(n_scored > 0, "scored", videos["status"])
-    return _Table(**{**videos, "p_fake": mean, "status": status})
+    return _Table(**{**videos, "p_fake": mean})
 
 
 # --- figures -----------------------------------------------------------------------------------
