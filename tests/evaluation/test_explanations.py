@@ -59,6 +59,12 @@ def test_a_map_that_points_nowhere_is_no_hit(manifest):
         nowhere, faces=(dataclasses.replace(nowhere.faces[0], heatmap=heatmap),)
     )
     assert heatmap.empty
+    # Also where the first place, the greatest of equals, was manipulated.
+    fake = read(manifest.folder / "fake.png").copy()
+    fake[:64, :64] = fake[:64, :64] // 2 + 60
+    PIL.Image.fromarray(fake).save(manifest.folder / "fake.png")
+    (hit,) = point(manifest, [(1, 0)], lambda _: report((0, 0)), read)
+    assert hit.is_hit is True
     (told,) = point(manifest, [(1, 0)], lambda _: nowhere, read)
     assert told.is_hit is False
     (same,) = point(manifest, [(2, 0)], lambda _: nowhere, read)

@@ -56,6 +56,14 @@ def test_frame_figures_are_those_of_the_scored_rows():
         assert estimate["low"] < estimate["value"] < estimate["high"]
 
 
+def test_even_odds_are_no_fake_and_bins_are_as_many_as_are_asked_for():
+    rows = [("REAL", 0.5, {}), ("FAKE", 0.5, {}), ("FAKE", 0.9, {}), ("FAKE", 0.1, {})]
+    frame = evaluate(*made(rows), Options(n_resamples=1, n_bins=1))["frame"]
+    assert (value(frame, "false_alarm_rate"), value(frame, "recall")) == (0, pytest.approx(1 / 3))
+    assert frame["confusion"]["false_fake"] == 0
+    assert value(frame, "ece") == pytest.approx(0.75 - 0.5)
+
+
 def test_rows_that_were_not_scored_change_coverage_and_no_figure():
     rows = random_rows(80)
     gaps = [("FAKE", "no_face", {}), ("FAKE", "no_face", {}), ("REAL", "undecodable", {})]

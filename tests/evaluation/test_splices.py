@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from unmask.errors import DataError
+from unmask.evaluation.intervals import proportion
 from unmask.evaluation.manifest import Manifest, Row
 from unmask.evaluation.splices import (
     Finding,
@@ -182,3 +183,13 @@ def test_a_fifth_of_fake_in_real_clips_is_found_and_none_is_not(detector, tmp_pa
     spliced = tmp_path / "spliced.mp4"
     start_s, end_s = splice(*files, spliced)
     assert is_found(detector.video(spliced), start_s, end_s) == (fake is not None)
+
+
+def test_splices_into_videos_of_one_person_count_as_one(tmp_path):
+    rows = [Row(f"{n}.mp4", "REAL", identity="1", source="x") for n in range(3)]
+    rows += [Row(f"fake-{n}.mp4", "FAKE", identity="2", source="x") for n in range(3)]
+    told = summarise(
+        Manifest(tuple(rows), tmp_path), [Finding(n, n + 3, True, n > 0) for n in range(3)]
+    )
+    one = proportion([True, True, False], np.zeros(3, int))
+    assert {**told["all"]["pointed"]} == one
