@@ -34,6 +34,8 @@ Figures = Callable[[NDArray[np.intp]], Mapping[str, float | None]]
 LEVEL = 0.95
 """Of every interval."""
 
+T_ANGLES = np.linspace(0, np.pi / 2, 50_001)
+
 MAX_UNDEFINED = 0.1
 """A figure that is undefined in more resamples than this has no interval."""
 
@@ -63,17 +65,28 @@ def cluster_wilson(hits: ArrayLike, clusters: NDArray[np.intp]) -> Range | None:
     return wilson(k / n * effective, effective, level=LEVEL)
 
 
-@lru_cache
 def _t_quantile(degrees: int) -> float:
-    """What Student's t of so many degrees of freedom stays within, either way, at `LEVEL`.
-
-    With t = sqrt(degrees) tan(angle) its density is a power of the cosine, on a bounded range.
-    """
-    angles = np.linspace(0, np.pi / 2, 50_001)
-    density = np.cos(angles) ** (degrees - 1)
-    share = np.append(0, np.cumsum(density[1:] + density[:-1]))
-    angle = np.interp(LEVEL, share / share[-1], angles)
+    """What Student's t of so many degrees of freedom stays within, either way, at `LEVEL`."""
+    angle = np.interp(LEVEL, _t_within(degrees), T_ANGLES)
     return math.sqrt(degrees) * math.tan(angle)
+
+
+def _t_outside(t: float, degrees: int) -> float:
+    """How often Student's t is further than `t` from 0, either way."""
+    angle = math.atan(t / math.sqrt(degrees))
+    return float(1 - np.interp(angle, T_ANGLES, _t_within(degrees)))
+
+
+@lru_cache
+def _t_within(degrees: int) -> NDArray[np.float64]:
+    """How often Student's t is within sqrt(degrees) tan(angle), for each of `T_ANGLES`.
+
+    Its density is a power of the cosine of that angle, which has a bounded range.
+    """
+    density = np.cos(T_ANGLES) ** (degrees - 1)
+    share = np.append(0, np.cumsum(density[1:] + density[:-1]))
+    within: NDArray[np.float64] = share / share[-1]
+    return within
 
 
 def proportion(hits: ArrayLike, clusters: NDArray[np.intp]) -> Estimate:
@@ -85,15 +98,22 @@ def proportion(hits: ArrayLike, clusters: NDArray[np.intp]) -> Estimate:
 def bootstrap(
     figures: Figures, clusters: NDArray[np.intp], *, n_resamples: int = 1000, seed: int = 0
 ) -> dict[str, Estimate]:
-    """The `figures` of all rows, with percentile intervals over resampled clusters.
+    """The `figures` of all rows, with expanded percentile intervals over resampled clusters.
+
+    Expanded (Hesterberg, The American Statistician 69, 2015, section 5.3): resamples of n clusters
+    spread less than new samples would, by sqrt(n / (n - 1)) and by Student's t against the normal
+    distribution, so that of few clusters the plain percentiles hold less often than they say.
 
     Of fewer than six clusters there are none: by chance all of them lie to one side of the truth
     too often. Nor of a figure that is the same in every resample: an interval without width would
     claim certainty, of no error among eleven rows, say.
     """
     draws = _resampled(figures, clusters, n_resamples, seed)
-    everything = figures(np.arange(len(clusters)))
-    return {name: _estimate(value, _interval(draws[name])) for name, value in everything.items()}
+    n_clusters = np.unique(clusters).size
+    return {
+        name: _estimate(value, _interval(draws[name], n_clusters))
+        for name, value in figures(np.arange(len(clusters))).items()
+    }
 
 
 def paired_bootstrap(
@@ -106,8 +126,7 @@ def paired_bootstrap(
 ) -> dict[str, Difference | None]:
     """Compare two detectors, figure by figure, on the same resampled clusters.
 
-    Intervals are as in `bootstrap`. No p-value is below that of a sign test whose clusters all
-    agree: resamples of few clusters agree sooner than new ones would.
+    Intervals are as in `bootstrap`, and p-values go with them.
     """
 
     def difference(rows: NDArray[np.intp]) -> dict[str, float | None]:
@@ -115,7 +134,7 @@ def paired_bootstrap(
         return {name: None if pair is None else pair[0] - pair[1] for name, pair in pairs.items()}
 
     draws = _resampled(difference, clusters, n_resamples, seed)
-    least_p = _chance_of_one_side(clusters)
+    n_clusters = np.unique(clusters).size
     compared: dict[str, Difference | None] = {}
     everything = np.arange(len(clusters))
     for name, pair in _paired(first(everything), second(everything)).items():
@@ -123,8 +142,9 @@ def paired_bootstrap(
         if values.size:
             # The resample that is the sample itself is counted too, so that p is never 0.
             tail = min(int((values <= 0).sum()), int((values >= 0).sum()))
-            p_value = min(1.0, max(least_p, 2 * (tail + 1) / (values.size + 1)))
-        compared[name] = None if pair is None else _difference(*pair, _interval(values), p_value)
+            p_value = _p_value((tail + 1) / (values.size + 1), n_clusters)
+        interval = _interval(values, n_clusters)
+        compared[name] = None if pair is None else _difference(*pair, interval, p_value)
     return compared
 
 
@@ -172,7 +192,7 @@ def _resampled(
 ) -> dict[str, NDArray[np.float64]]:
     """What each figure is in resamples; nothing where it is undefined in too many."""
     distinct, members = np.unique(clusters, return_inverse=True)
-    if _chance_of_one_side(clusters) > 1 - LEVEL:
+    if 2.0 ** (1 - distinct.size) > 1 - LEVEL:  # by a coin each, all lie to one side so often
         return {name: np.empty(0) for name in figures(np.arange(members.size))}
     draws: dict[str, list[float | None]] = {}
     generator = np.random.default_rng(seed)
@@ -184,23 +204,31 @@ def _resampled(
     return {name: _defined(values) for name, values in draws.items()}
 
 
-def _chance_of_one_side(clusters: NDArray[np.intp]) -> float:
-    """How often all clusters lie on the same side of the truth, where each does so by a coin."""
-    return float(2.0 ** (1 - np.unique(clusters).size))
-
-
 def _defined(values: list[float | None]) -> NDArray[np.float64]:
     defined = [value for value in values if value is not None]
     enough = len(defined) >= (1 - MAX_UNDEFINED) * len(values)
     return np.array(defined if enough else [], np.float64)
 
 
-def _interval(values: NDArray[np.float64]) -> Range | None:
+def _interval(values: NDArray[np.float64], n_clusters: int) -> Range | None:
     # Sums over rows in another order differ by their rounding, which is no width.
     if not values.size or np.ptp(values) <= 1e-9:
         return None
-    low, high = np.quantile(values, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
+    t = _t_quantile(n_clusters - 1)
+    outside = NormalDist().cdf(-t * math.sqrt(n_clusters / (n_clusters - 1)))
+    low, high = np.quantile(values, [outside, 1 - outside])
     return float(low), float(high)
+
+
+def _p_value(tail: float, n_clusters: int) -> float:
+    """Of a difference on whose other side this share of the resamples lies: `_interval` backwards.
+
+    That ends at no difference where this is 1 - `LEVEL`.
+    """
+    if tail >= 0.5:
+        return 1.0
+    t = -NormalDist().inv_cdf(tail) * math.sqrt((n_clusters - 1) / n_clusters)
+    return _t_outside(t, n_clusters - 1)
 
 
 def _difference(

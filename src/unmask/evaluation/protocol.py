@@ -265,18 +265,23 @@ def _level(table: _Table | None, options: Options, *, curves: bool = False) -> L
     if not n:
         return None
 
+    figures = bootstrap(
+        partial(_figures, table, options),
+        table.clusters,
+        n_resamples=options.n_resamples,
+        seed=options.seed,
+    )
+    fake, flagged = table.is_fake, table.p_fake > 0.5
+    figures["accuracy"] = proportion(fake == flagged, table.clusters)
+    figures["recall"] = proportion(flagged[fake], table.clusters[fake])
+    figures["false_alarm_rate"] = proportion(flagged[~fake], table.clusters[~fake])
     level = Level(
         n=n,
-        n_real=int((~table.is_fake).sum()),
-        n_fake=int(table.is_fake.sum()),
+        n_real=int((~fake).sum()),
+        n_fake=int(fake.sum()),
         n_clusters=int(np.unique(table.clusters).size),
-        figures=bootstrap(
-            partial(_figures, table, options),
-            table.clusters,
-            n_resamples=options.n_resamples,
-            seed=options.seed,
-        ),
-        confusion=asdict(metrics.confusion(table.is_fake, table.p_fake > 0.5)),
+        figures=figures,
+        confusion=asdict(metrics.confusion(fake, flagged)),
     )
     if curves:
         level["curves"] = _curves(table, options)
