@@ -10,6 +10,7 @@ import pytest
 
 from unmask.errors import DataError, UndecodableError
 from unmask.evaluation.explanations import Pointing, point, summarise
+from unmask.evaluation.intervals import cluster_wilson
 from unmask.evaluation.manifest import Manifest, Row
 from unmask.types import (
     Box,
@@ -170,6 +171,15 @@ def test_nothing_is_said_where_the_truth_is_not_known(manifest):
 
     (alone,) = point(manifest, [(1, 0)], lambda _: report((2, 3)), read_fakes)
     assert (alone.is_hit, alone.is_likely_fake) == (None, True)
+
+
+def test_the_fakes_of_one_person_are_not_as_many_people(tmp_path):
+    people = ["a"] * 5 + ["b", "c"]
+    rows = [Row(f"{n}.png", "FAKE", identity=name, source="x") for n, name in enumerate(people)]
+    pointings = [Pointing(n, is_likely_fake=True, is_hit=n < 5, chance=0.1) for n in range(7)]
+    told = summarise(Manifest(tuple(rows), tmp_path), pointings)["all"]
+    expected = cluster_wilson([True] * 5 + [False] * 2, np.array([0] * 5 + [1, 2]))
+    assert (told["low"], told["high"]) == expected
 
 
 def test_shares_are_of_what_can_be_told_and_chance_stands_beside_them(manifest):
