@@ -12,7 +12,8 @@ serve: .venv/core  ## the page and the API at http://127.0.0.1:5000
 	$(BIN)/unmask serve
 
 test: lint  ## everything that checks the project
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --ignore tests/test_speed.py
+	$(BIN)/pytest tests/test_speed.py
 	$(NPM) test
 
 bench: .venv/dev .venv-reference  ## measure speed and memory on a quiet machine: some six minutes
@@ -65,4 +66,4 @@ web/node_modules: web/package-lock.json | .venv/dev
 	touch $@
 
 clean:
-	rm -rf .venv .venv-reference web/node_modules web/.next web/out src/unmask/server/static
+	rm -rf .venv .venv-* web/node_modules web/.next web/out src/unmask/server/static
