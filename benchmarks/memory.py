@@ -25,7 +25,7 @@ from unmask import Detector
 import PIL.Image
 file = io.BytesIO()
 PIL.Image.open(sys.argv[1]).resize((96, 96)).save(file, "PNG")
-judge = Detector()
+judge = Detector(side_by_side=True)
 for number, _ in enumerate(judge.images(repeat(file.getvalue(), N_FILES)), 1):
     if number in (N_FILES // 100, N_FILES // 10, N_FILES):
         print(number, resident_mb(), flush=True)
@@ -34,7 +34,7 @@ VIDEO = """
 import sys
 from benchmarks.memory import resident_mb
 from unmask import Detector
-report = Detector().video(sys.argv[1])
+report = Detector(side_by_side=True).video(sys.argv[1])
 assert report.coverage.scored, report
 print(resident_mb(line="VmHWM"))
 """

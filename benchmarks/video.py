@@ -11,7 +11,8 @@ import numpy as np
 import PIL.Image
 
 from benchmarks.measure import Figures, interleaved, ratio, spreads
-from benchmarks.subjects import ASTRONAUT, bare_network, detector
+from benchmarks.subjects import ASTRONAUT, bare_network
+from unmask.detector import Detector
 
 FPS = 25
 
@@ -53,7 +54,7 @@ def repeated(data: bytes, n: int, target: Path) -> None:
 
 
 def measure(repeats: int) -> Figures:
-    data, judge, network = clip(10), detector(), bare_network()
+    data, judge, network = clip(10), Detector(side_by_side=True), bare_network()
     report = judge.video(data)
     assert report.coverage is not None
     times = interleaved(

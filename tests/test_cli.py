@@ -53,7 +53,7 @@ def run(
     detector: Detector, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Run:
     """The program in this process, with the weights that are loaded already."""
-    monkeypatch.setattr(Detector, "from_settings", lambda _: detector)
+    monkeypatch.setattr(Detector, "from_settings", lambda *_, **__: detector)
 
     def run(*arguments: object) -> Result:
         monkeypatch.setattr("sys.argv", ["unmask", *map(str, arguments)])

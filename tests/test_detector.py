@@ -407,6 +407,16 @@ def test_a_few_pictures_are_not_worth_a_second_session(
     assert len(loaded) == 1
 
 
+def test_pictures_side_by_side_need_no_second_session(
+    landscape: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    side_by_side = Detector(threads=2, side_by_side=True)
+    loaded: list[Detector] = []
+    monkeypatch.setattr(Detector, "_prove", lambda detector: loaded.append(detector))
+    assert len(list(side_by_side.images([landscape] * (FEW + 2)))) == FEW + 2
+    assert not loaded
+
+
 @pytest.mark.parametrize(
     ("source", "error"),
     [
@@ -484,7 +494,7 @@ def test_library_command_line_and_server_give_one_score(
 
     path = EXAMPLES / name
     library = detector.image(path).p_fake
-    monkeypatch.setattr(Detector, "from_settings", lambda _: detector)
+    monkeypatch.setattr(Detector, "from_settings", lambda *_, **__: detector)
     monkeypatch.setattr("sys.argv", ["unmask", "detect", "--json", str(path)])
     with pytest.raises(SystemExit) as status:
         cli.main()

@@ -78,26 +78,40 @@ class Detector:
     `model` is a weights file made by `unmask export`; without it the one that ships is used.
     `precision` int8 takes the faster weights beside it, a model of their own.
 
+    `side_by_side` is for many pictures and for videos: each picture or frame has one thread, and as
+    many are judged at once as there are `threads`. Without it a single picture has all of them.
+
     Raises:
         ModelError: the weights cannot be trusted, or fail their proof on this machine.
         ValueError: there is no such precision.
     """
 
     def __init__(
-        self, model: str | Path | None = None, *, precision: Precision = "fp32", threads: int = 0
+        self,
+        model: str | Path | None = None,
+        *,
+        precision: Precision = "fp32",
+        threads: int = 0,
+        side_by_side: bool = False,
     ) -> None:
         model = None if model is None else Path(model)
         self._settings = Settings.model_construct(model=model, precision=precision, threads=threads)
-        self._network = Network(model, precision=precision, threads=threads)
-        self._faces = FaceDetector(threads=threads)
+        self._threads_each = 1 if side_by_side else threads
+        self._network = Network(model, precision=precision, threads=self._threads_each)
+        self._faces = FaceDetector(threads=self._threads_each)
         self._single: Detector | None = None
         self._prove()
         give_back_memory()
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> Detector:
+    def from_settings(cls, settings: Settings, *, side_by_side: bool = False) -> Detector:
         """The detector that `UNMASK_*` asks for."""
-        detector = cls(settings.model, precision=settings.precision, threads=settings.threads)
+        detector = cls(
+            settings.model,
+            precision=settings.precision,
+            threads=settings.threads,
+            side_by_side=side_by_side,
+        )
         detector._settings = settings
         return detector
 
@@ -146,7 +160,8 @@ class Detector:
         """Judge many pictures, in order. One that cannot be read is reported, not raised.
 
         Works ahead, on as many at once as there are threads, each picture on one; never holds
-        more than that, however many come. The ninth picture loads a second session for it.
+        more than that, however many come. The ninth picture loads a second session for it, unless
+        this detector is one for pictures side by side.
 
         Raises:
             TypeError: given one picture, whose letters, lines or rows would be taken for many.
@@ -286,12 +301,11 @@ class Detector:
         """Each source with who is to judge it: where they are many, one that uses one thread.
 
         Side by side on the threads of one session they would wait for each other, a tenth of the
-        time. The frames of a video do, for whom the memory of a second session is too much.
+        time. The frames of a video then do: a second session takes more memory than they are worth.
         """
         for number, source in enumerate(sources):
-            if number == FEW and self._single is None and self._settings.threads != 1:
-                one_thread = self._settings.model_copy(update={"threads": 1})
-                self._single = Detector.from_settings(one_thread)
+            if number == FEW and self._single is None and self._threads_each != 1:
+                self._single = Detector.from_settings(self._settings, side_by_side=True)
             yield self._single or self, source
 
     def _ahead(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:

@@ -112,7 +112,10 @@ def detect(
     from unmask.report import to_dict
     from unmask.types import VideoReport
 
-    detector = load_detector(**({"precision": precision} if precision else {}))
+    detector = load_detector(
+        side_by_side=len(files) > 1 or is_video(files[0]),
+        **({"precision": precision} if precision else {}),
+    )
     complete = True
     counts: Counter[str] = Counter()
     reports = _reports(
@@ -197,9 +200,9 @@ def _reports(
             yield report
 
 
-def load_detector(**settings: object) -> Detector:
+def load_detector(*, side_by_side: bool = False, **settings: object) -> Detector:
     """The detector of the environment's settings, with these instead of some."""
     from unmask.detector import Detector
     from unmask.settings import load_settings
 
-    return Detector.from_settings(load_settings(**settings))
+    return Detector.from_settings(load_settings(**settings), side_by_side=side_by_side)

@@ -280,7 +280,8 @@ def work(settings: Settings, name: str, ends_when_idle: bool) -> None:
     folder = Folder(settings.data_dir)
     store = folder.store(settings)
     queue = open_queue(settings.queue_url)
-    worker = Worker(name, settings, Detector.from_settings(settings), store, folder)
+    detector = Detector.from_settings(settings, side_by_side=True)
+    worker = Worker(name, settings, detector, store, folder)
     busy_at = time.monotonic()
     while not ends_when_idle or time.monotonic() - busy_at < IDLE_S:
         try:
