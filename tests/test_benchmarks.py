@@ -81,10 +81,12 @@ def test_a_ratio_is_told_with_the_quartiles_of_its_rounds(
     report = SimpleNamespace(
         coverage=SimpleNamespace(sampled=1), frames=[SimpleNamespace(faces="ab")], timings_ms={}
     )
+    judge = SimpleNamespace(video=lambda _: report)
     reference = SimpleNamespace(call=lambda *_: {"stages_ms": {}})
     module = import_module(f"benchmarks.{subject}")
     for name, stub in {
-        "detector": lambda: SimpleNamespace(video=lambda _: report),
+        "detector": lambda: judge,
+        "Detector": lambda **_: judge,
         "bare_network": lambda: None,
         "photo": lambda _: b"",
         "clip": lambda _: b"",

@@ -201,7 +201,11 @@ def test_a_job_is_found_again_after_a_reload(page: Page, clips: dict[str, Path])
     expect(page.get_by_role("slider", name="Moments of Person 1")).to_be_visible()
 
 
-def test_a_job_can_be_cancelled(page: Page, server: str, clips: dict[str, Path]) -> None:
+def test_a_job_can_be_cancelled(
+    page: Page, server: str, clips: dict[str, Path], post_job: Callable[..., dict[str, Any]]
+) -> None:
+    for _ in range(3):  # the worker is busy, so that the job is not done before the click
+        post_job(clips["two-people"], wait=False)
     send(page, clips["two-people"])
     expect(page).to_have_url(re.compile("#job="))
     page.get_by_role("button", name="Cancel").dblclick()
