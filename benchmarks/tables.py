@@ -67,9 +67,7 @@ def _image(figures: Figures) -> str:
         f"{name} {ms:.0f}" for name, ms in figures["specification_stages_ms"].items()
     )
     versions = ", ".join(f"{name} {v}" for name, v in figures["reference_versions"].items())
-    times = figures["times"]
-    by_medians = times["specification's stack"]["median_ms"] / times["bare network"]["median_ms"]
-    most = _ratio(figures.get("specification_over_network", by_medians))
+    most = figures["specification_over_network"]
     return (
         f"{_times(figures['times'])}\n\n"
         f"The portrait takes {network['ratio']:.2f} times the bare network"
@@ -77,13 +75,13 @@ def _image(figures: Figures) -> str:
         f"long as with it. The specification's stack takes {specified['ratio']:.1f} times as long "
         f"as Unmask with its overlay{_quartiles(specified)}; its stages in one run, in ms: "
         f"{stages} ({versions}). It takes {most['ratio']:.1f} times as long as the bare network "
-        f"alone{_quartiles(most) or ' (by the medians)'}, so nothing that runs this network in "
+        f"alone{_quartiles(most)}, so nothing that runs this network in "
         "float32 once a face can be further ahead of it here."
     )
 
 
 def _batch(figures: Figures) -> str:
-    batch, alone = (_ratio(figures[f"{name}_over_network"]) for name in ("batch", "one_by_one"))
+    batch, alone = figures["batch_over_network"], figures["one_by_one_over_network"]
     return (
         f"{_times(figures['per_face'])}\n\n"
         f"A face of a batch of {figures['files']} files takes "
@@ -94,7 +92,7 @@ def _batch(figures: Figures) -> str:
 
 def _video(figures: Figures) -> str:
     stages = ", ".join(f"{name} {ms:,.0f}" for name, ms in figures["stages_ms"].items())
-    clip = _ratio(figures["clip_over_network_of_its_faces"])
+    clip = figures["clip_over_network_of_its_faces"]
     return (
         f"{_times(figures['times'])}\n\n"
         f"{figures['frames_sampled']} frames were sampled and {figures['faces_scored']} faces "
@@ -176,13 +174,8 @@ def _times(times: Figures) -> str:
     return _table(["", "median, ms", "quartiles, ms", "repeats"], rows)
 
 
-def _ratio(figure: float | Figures) -> Figures:
-    """Results from before the quartiles of a ratio were taken have it as a number."""
-    return figure if isinstance(figure, Mapping) else {"ratio": figure}
-
-
 def _quartiles(ratio: Figures) -> str:
-    return f" (quartiles {_pair(ratio['quartiles'])})" if "quartiles" in ratio else ""
+    return f" (quartiles {_pair(ratio['quartiles'])})"
 
 
 def _pair(pair: Sequence[float]) -> str:

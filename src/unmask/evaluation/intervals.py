@@ -77,7 +77,7 @@ def _t_outside(t: float, degrees: int) -> float:
     return float(1 - np.interp(angle, T_ANGLES, _t_within(degrees)))
 
 
-@lru_cache
+@lru_cache(maxsize=4)  # 400 kB each
 def _t_within(degrees: int) -> NDArray[np.float64]:
     """How often Student's t is within sqrt(degrees) tan(angle), for each of `T_ANGLES`.
 
