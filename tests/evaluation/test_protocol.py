@@ -224,9 +224,16 @@ def test_detectors_without_a_row_in_common_are_not_compared():
 
 def test_stability_is_degraded_minus_clean():
     manifest, clean = made(random_rows(100))
-    degraded = [Outcome(0.5 + 0.01 * (number % 7)) for number in range(100)]
+    degraded = [
+        Outcome(0.5 + 0.01 * (number % 7), verdict=Verdict.LIKELY_FAKE) for number in range(100)
+    ]
     degraded[3] = Outcome(None, "face_too_small")
     told = stability(manifest, clean, degraded, QUICK)
+    assert stability(manifest, degraded, clean, QUICK)["verdicts"] is None
+    counts = told["verdicts"]["counts"]
+    assert told["verdicts"]["false_alarms"]["value"] == 1
+    assert sum(one["likely_fake"] for one in counts.values()) == 99
+    assert sum(one["not_analysed"] for one in counts.values()) == 1
     assert told["change"]["auc"]["value"] < -0.2
     assert told["coverage"]["statuses"]["face_too_small"] == 1
     assert told["frame"]["n"] == 99

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
 from unmask.errors import DataError
-from unmask.evaluation.robustness import DEGRADATIONS, blur, degrade, noise
+from unmask.evaluation.robustness import DEGRADATIONS, blur, degrade, noise, tone
 
 
 def needs(name):
@@ -52,7 +52,7 @@ def test_odd_and_tiny_pictures_keep_their_shape(name, shape):
     result = degrade(picture, name)
     scale = {"half-size": 2, "quarter-size": 4}.get(name, 1)
     assert result.shape == (max(1, round(shape[0] / scale)), max(1, round(shape[1] / scale)), 3)
-    assert distance(result.mean(axis=(0, 1)), 120) < 4
+    assert distance(result.mean(axis=(0, 1)), 120 * 0.4 if name == "dark" else 120) < 4
 
 
 @pytest.mark.parametrize("name", DEGRADATIONS)
@@ -61,8 +61,9 @@ def test_colours_keep_their_channels(name):
     red = np.zeros((64, 64, 3), np.uint8)
     red[..., 0] = 200
     r, g, b = degrade(red, name).reshape(-1, 3).mean(axis=0)
-    assert abs(r - 200) < 15
-    assert max(g, b) < 20
+    expected = {"dark": (80, 0), "vivid": (255, 0), "grey": (60, 60)}.get(name, (200, 0))
+    assert abs(r - expected[0]) < 15
+    assert max(abs(g - expected[1]), abs(b - expected[1])) < 20
 
 
 @pytest.mark.parametrize(
@@ -116,7 +117,39 @@ def test_the_grid_is_the_one_that_is_published():
         "noise-8",
         "h264-23",
         "h264-40",
+        "enlarged",
+        "sharpened",
+        "smoothed",
+        "vivid",
+        "dark",
+        "grey",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "rises"), [("sharpened", True), ("smoothed", False), ("enlarged", False)]
+)
+def test_sharpening_raises_fine_detail_and_smoothing_and_enlarging_take_it(name, rises):
+    def detail(picture):
+        grey = picture.mean(axis=2)
+        return np.abs(grey - gaussian_filter(grey, 1)).mean()
+
+    before, after = detail(textured()), detail(degrade(textured(), name))
+    assert after > 1.2 * before if rises else after < 0.6 * before
+
+
+def test_smoothing_keeps_edges():
+    edge = np.zeros((40, 40, 3), np.uint8)
+    edge[:, 20:] = 200
+    np.testing.assert_array_equal(degrade(edge, "smoothed"), edge)
+
+
+def test_tone_is_by_factors_and_one_changes_nothing():
+    picture = textured()
+    np.testing.assert_array_equal(tone(picture), picture)
+    assert degrade(picture, "dark").mean() == pytest.approx(0.4 * picture.mean(), abs=1)
+    assert degrade(picture, "vivid").std() > 1.2 * picture.std()
+    assert np.ptp(degrade(picture, "grey"), axis=2).max() == 0
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,11 @@ def test_figures_are_those_of_the_file(folder, results):
     assert inline == part("frame.auc", expected)
     caught = results["verdicts"][0]["caught"]
     assert f"-->{caught['value']:.3f} [" in render(part("verdicts.caught"), folder)
-    assert "| jpeg-50 |" in render(part("robustness"), folder)
+    degraded = results["robustness"]["jpeg-50"]
+    auc, alarms = degraded["frame"]["figures"]["auc"], degraded["verdicts"]["false_alarms"]
+    [line] = [line for line in render(part("robustness"), folder).splitlines() if "jpeg-50" in line]
+    for one in (auc, alarms):
+        assert f"| {one['value']:.3f} [{one['low']:.3f}, {one['high']:.3f}] |" in line
     assert "brightness 1 (abababababab)" in render(part("origin"), folder)
     assert "| real | " in render(part("confusion"), folder)
     source, called = results["sources"][0], results["verdicts"][1]
@@ -55,6 +59,13 @@ def test_figures_are_those_of_the_file(folder, results):
         for one in (alarms, called["false_alarms"], called["cleared"])
     ]
     assert f"| {source['source']} | {' | '.join(row)} | " in render(part("genuine"), folder)
+
+
+def test_robustness_measured_before_there_were_verdicts_has_dashes_for_them(folder, results):
+    del results["robustness"]["jpeg-50"]["verdicts"]
+    write_results(folder / "drawn.json", results)
+    [line] = [line for line in render(part("robustness"), folder).splitlines() if "jpeg-50" in line]
+    assert "| \N{EN DASH} | \N{EN DASH} |" in line
 
 
 def test_a_comparison_says_of_which_rows_it_is_not(folder, results):

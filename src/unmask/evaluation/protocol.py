@@ -123,7 +123,7 @@ def stability(
     degraded: Sequence[Outcome],
     options: Options | None = None,
 ) -> Stability:
-    """What a degradation of the pictures does to coverage and figures."""
+    """What a degradation of the pictures does to coverage, figures and verdicts."""
     options = options or Options()
     before, after = _Table.of(manifest, clean), _Table.of(manifest, degraded)
     both = before.scored & after.scored
@@ -131,6 +131,7 @@ def stability(
         coverage=_coverage(after),
         frame=_level(after, options),
         change=_differences(after.keep(both), before.keep(both), options),
+        verdicts=_verdicts("", after),
     )
 
 

@@ -194,11 +194,15 @@ class Comparison(TypedDict):
 
 
 class Stability(TypedDict):
-    """Figures on degraded pictures, and their change on rows scored both times."""
+    """Figures on degraded pictures, and their change on rows scored both times.
+
+    Old files lack the verdicts.
+    """
 
     coverage: Coverage
     frame: Level | None
     change: dict[str, Difference | None]
+    verdicts: NotRequired[Verdicts | None]
 
 
 class Evaluation(TypedDict):

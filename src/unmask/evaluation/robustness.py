@@ -1,4 +1,6 @@
-"""What happens to pictures on their way through the world. Each keeps `(h, w, 3)` uint8 RGB.
+"""What happens to pictures on their way through the world, and what people do to their own.
+
+Each keeps `(h, w, 3)` uint8 RGB. None of it makes a genuine face a manipulated one.
 
 The same picture, name and seed give the same pixels.
 """
@@ -12,12 +14,25 @@ from types import MappingProxyType
 
 import numpy as np
 import PIL.Image
+import PIL.ImageEnhance
 import PIL.ImageFilter
 
 from unmask.errors import DataError
 from unmask.types import Image
 
-__all__ = ["DEGRADATIONS", "blur", "degrade", "encode", "h264", "noise", "rescale"]
+__all__ = [
+    "DEGRADATIONS",
+    "blur",
+    "coarsen",
+    "degrade",
+    "encode",
+    "h264",
+    "noise",
+    "rescale",
+    "sharpen",
+    "smooth",
+    "tone",
+]
 
 
 def encode(image: Image, *, format: str, quality: int) -> Image:  # noqa: A002
@@ -38,6 +53,35 @@ def rescale(image: Image, scale: float) -> Image:
 def blur(image: Image, sigma: float) -> Image:
     """Gaussian, `sigma` in px."""
     return np.asarray(PIL.Image.fromarray(image).filter(PIL.ImageFilter.GaussianBlur(sigma)))
+
+
+def coarsen(image: Image, scale: float) -> Image:
+    """Scaled down as `rescale` does and back up, bicubic: a small picture that was enlarged."""
+    height, width = image.shape[:2]
+    small = PIL.Image.fromarray(rescale(image, scale))
+    return np.asarray(small.resize((width, height), PIL.Image.Resampling.BICUBIC))
+
+
+def sharpen(image: Image) -> Image:
+    """An unsharp mask of 150 % over 2 px, that of Pillow and of many programs' first click."""
+    return np.asarray(PIL.Image.fromarray(image).filter(PIL.ImageFilter.UnsharpMask(2, 150, 3)))
+
+
+def smooth(image: Image) -> Image:
+    """The median of 5x5 px: skin without pores, edges kept, as beauty filters have it."""
+    return np.asarray(PIL.Image.fromarray(image).filter(PIL.ImageFilter.MedianFilter(5)))
+
+
+def tone(image: Image, *, brightness: float = 1, contrast: float = 1, colour: float = 1) -> Image:
+    """Light, contrast and saturation as factors; 1 leaves as it is, a colour of 0 makes grey."""
+    picture = PIL.Image.fromarray(image)
+    for enhancer, factor in (
+        (PIL.ImageEnhance.Brightness, brightness),
+        (PIL.ImageEnhance.Contrast, contrast),
+        (PIL.ImageEnhance.Color, colour),
+    ):
+        picture = enhancer(picture).enhance(factor)
+    return np.asarray(picture)
 
 
 def noise(image: Image, sigma: float, *, seed: int) -> Image:
@@ -84,6 +128,12 @@ DEGRADATIONS: Mapping[str, Callable[[Image, int], Image]] = MappingProxyType(
         "noise-8": lambda image, seed: noise(image, 8.0, seed=seed),
         "h264-23": lambda image, _: h264(image, 23),
         "h264-40": lambda image, _: h264(image, 40),
+        "enlarged": lambda image, _: coarsen(image, 1 / 2),
+        "sharpened": lambda image, _: sharpen(image),
+        "smoothed": lambda image, _: smooth(image),
+        "vivid": lambda image, _: tone(image, contrast=1.4, colour=1.4),
+        "dark": lambda image, _: tone(image, brightness=0.4),
+        "grey": lambda image, _: tone(image, colour=0),
     }
 )
 """The grid of the evaluation, by name; each takes the picture and a seed."""

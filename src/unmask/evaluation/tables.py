@@ -20,9 +20,11 @@ from pathlib import Path
 from unmask.errors import DataError
 from unmask.evaluation.results import (
     Estimate,
+    Evaluation,
     Level,
     Part,
     Results,
+    Stability,
     Verdicts,
     read_results,
     write_text,
@@ -51,6 +53,8 @@ NAMES = {
 
 RATES = ("false_alarms", "caught", "missed", "inconclusive")
 """Of the verdicts: genuine called likely_fake, fakes called likely_fake and likely_real."""
+
+FLAGGED = ("reals called likely_fake", "fakes called likely_fake")
 
 
 def render(text: str, folder: Path) -> str:
@@ -147,27 +151,24 @@ def _videos(results: Results) -> str:
         "video": results["video"],
         "verdicts": results["verdicts"][0] if results["verdicts"] else None,
     }
-    rows = []
-    for part in [whole, *results["methods"]]:
-        told = part.get("verdicts")
-        rows.append(
-            [
-                part["method"] or NONE,
-                *_counts(part["video"]),
-                _of(part["frame"], "auc"),
-                _of(part["video"], "auc"),
-                *(_estimate(told[rate]) if told else NONE for rate in ("false_alarms", "caught")),
-                _estimate(part["coverage"]["share"]),
-            ]
-        )
+    rows = [
+        [
+            part["method"] or NONE,
+            *_counts(part["video"]),
+            _of(part["frame"], "auc"),
+            _of(part["video"], "auc"),
+            *_flagged(part.get("verdicts")),
+            _estimate(part["coverage"]["share"]),
+        ]
+        for part in [whole, *results["methods"]]
+    ]
     header = [
         "method",
         "real videos",
         "fake videos",
         "frame AUC",
         "video AUC",
-        "reals called likely_fake",
-        "fakes called likely_fake",
+        *FLAGGED,
         "share scored",
     ]
     return _table(header, rows)
@@ -220,13 +221,17 @@ def _verdicts(results: Results) -> str:
     ]
     header = [
         "source",
-        "reals called likely_fake",
-        "fakes called likely_fake",
+        *FLAGGED,
         "fakes called likely_real",
         "inconclusive",
         "not analysed, and not counted",
     ]
     return _table(header, rows)
+
+
+def _flagged(verdicts: Verdicts | None) -> list[str]:
+    """The columns `FLAGGED`; scores of other detectors come without verdicts."""
+    return [_estimate(verdicts[rate]) if verdicts else NONE for rate in ("false_alarms", "caught")]
 
 
 def _told(results: Results) -> Sequence[Verdicts]:
@@ -286,13 +291,25 @@ def _transfer(results: Results) -> str:
 
 
 def _robustness(results: Results) -> str:
-    rows = [["as it is", _of(results["frame"], "auc"), "", _estimate(results["coverage"]["share"])]]
+    """Each degradation beside the pictures as they are."""
+    parts: list[tuple[str, Evaluation | Stability, Verdicts | None, str]] = [
+        ("as it is", results, results["verdicts"][0] if results["verdicts"] else None, "")
+    ]
     for name, stability in results["robustness"].items():
         change = stability["change"].get("auc")
         told = _estimate(change) if change else NONE
-        share = _estimate(stability["coverage"]["share"])
-        rows.append([name, _of(stability["frame"], "auc"), told, share])
-    return _table(["pictures", "AUC", "change of AUC", "share scored"], rows)
+        parts.append((name, stability, stability.get("verdicts"), told))
+    rows = [
+        [
+            name,
+            _of(part["frame"], "auc"),
+            change,
+            *_flagged(verdicts),
+            _estimate(part["coverage"]["share"]),
+        ]
+        for name, part, verdicts, change in parts
+    ]
+    return _table(["pictures", "AUC", "change of AUC", *FLAGGED, "share scored"], rows)
 
 
 def _comparison(results: Results) -> str:
