@@ -12,8 +12,9 @@ serve: .venv/core  ## the page and the API at http://127.0.0.1:5000
 	$(BIN)/unmask serve
 
 test: lint  ## everything that checks the project
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --ignore tests/e2e --ignore tests/test_speed.py
-	$(BIN)/pytest tests/e2e tests/test_speed.py
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile --ignore tests/e2e --ignore tests/test_speed.py
+	$(BIN)/pytest --numprocesses 2 --dist loadfile tests/e2e
+	$(BIN)/pytest tests/test_speed.py
 	$(NPM) test
 
 bench: .venv/dev .venv-reference  ## measure speed and memory on a quiet machine: some six minutes

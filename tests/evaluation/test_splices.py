@@ -169,7 +169,6 @@ def test_the_shares_and_how_sure_they_are(manifest):
     ("genuine", "fake"),
     [
         pytest.param("644", "Deepfakes/644_657", marks=pytest.mark.xfail(reason=MISSED)),
-        ("644", None),
         ("035", None),
     ],
 )

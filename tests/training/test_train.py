@@ -543,7 +543,7 @@ def test_a_missing_class_is_found_before_anything_is_done(tiny, manifest, tmp_pa
 
 
 def test_a_run_goes_on_with_its_own_pictures_only(tiny, manifest, tmp_path):
-    config, run = tiny(), tmp_path / "run"
+    config, run = tiny(*BLIND), tmp_path / "run"
     train(config, manifest, run)
     other = manifest.with_name("other.csv")
     header, *lines = manifest.read_text().splitlines()
@@ -554,7 +554,7 @@ def test_a_run_goes_on_with_its_own_pictures_only(tiny, manifest, tmp_path):
 
 
 def test_a_run_remembers_its_start_where_it_goes_on_without_naming_it(tiny, manifest, tmp_path):
-    config, run = tiny(), tmp_path / "run"
+    config, run = tiny(*BLIND), tmp_path / "run"
     start = train(config, manifest, tmp_path / "first")
     train(config, manifest, run, start=start)
     train(config, manifest, run)
