@@ -41,7 +41,8 @@ NOT_AUGMENTED = tuple(
     f"augmentation.{name}=0"
     for name in (
         *("flip", "rotation_deg", "shift", "zoom", "unaligned"),
-        *("colour", "blur", "rescale", "noise", "jpeg", "webp", "h264", "erase"),
+        *("colour", "blur", "rescale", "noise", "sharpen", "smooth"),
+        *("jpeg", "webp", "h264", "erase"),
     )
 )
 FREQUENCY = ("branches=frequency", "mask_loss=0")

@@ -18,12 +18,15 @@ STEPS = (
     augment._blur,
     augment.rescale,
     augment._noise,
+    augment._sharpen,
+    augment._smooth,
     augment._h264,
     augment._webp,
     augment.jpeg,
 )
-ALWAYS = Augmentation(colour=1, blur=1, rescale=1, noise=1, jpeg=1, webp=1, h264=1)
-NEVER = Augmentation(colour=0, blur=0, rescale=0, noise=0, jpeg=0, webp=0, h264=0)
+KINDS = ("colour", "blur", "rescale", "noise", "sharpen", "smooth", "h264", "webp", "jpeg")
+ALWAYS = Augmentation(**dict.fromkeys(KINDS, 1.0))
+NEVER = Augmentation(**dict.fromkeys(KINDS, 0.0))
 
 
 @pytest.fixture
@@ -56,6 +59,18 @@ def test_no_step_moves_what_is_in_the_picture(step):
         weight = np.clip(out - (out.min() + out.max()) / 2, 0, None)
         centre = [(weight * axis).sum() / weight.sum() for axis in (rows, columns)]
         assert np.abs(np.array(centre) - (20, 40)).max() < 1
+
+
+def test_sharpening_raises_fine_detail_and_smoothing_takes_it(face):
+    def detail(picture):
+        grey = picture.astype(float).mean(axis=2)
+        return np.abs(grey[1:-1, 1:-1] - (grey[:-2, 1:-1] + grey[2:, 1:-1]) / 2).mean()
+
+    image = augment._noise(face(2, 64)[0], np.random.default_rng(0))
+    for seed in range(4):
+        for step, raises in ((augment._sharpen, True), (augment._smooth, False)):
+            out = step(image, np.random.default_rng(seed))
+            assert bool(detail(out) > detail(image)) is raises
 
 
 def test_all_together_and_none(image):

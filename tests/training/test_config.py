@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 pytest.importorskip("torch", reason="training needs torch: pip install 'unmask[train]'")
 
 from unmask.errors import ConfigurationError
-from unmask.training.config import TrainingConfig, load_config
+from unmask.training.config import TrainingConfig, load_config, restored
 from unmask.training.train import train
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.toml"))
@@ -84,6 +85,16 @@ def test_a_file_overlays_the_defaults_and_set_overlays_the_file(tmp_path):
 def test_a_wrong_key_or_value_is_named(override, message):
     with pytest.raises(ConfigurationError, match=message):
         load_config(None, (override,))
+
+
+def test_a_run_from_before_there_was_a_setting_did_without():
+    of_now = dataclasses.asdict(load_config(None, ("augmentation.smooth=0.2",)))
+    assert restored(of_now).augmentation.smooth == 0.2
+    for name in ("sharpen", "smooth", "erase"):
+        del of_now["augmentation"][name]
+    told = restored(of_now).augmentation
+    assert (told.sharpen, told.smooth, told.erase) == (0, 0, 0)
+    assert told.blur == of_now["augmentation"]["blur"]
 
 
 def test_set_below_a_plain_value_is_refused(tmp_path):

@@ -33,7 +33,7 @@ export function Scale(props: {
             <>
               <div className="bg-real/35" style={{ width: `${100 * thresholds.real}%` }} />
               <div className="grow bg-unsure/30" />
-              <div className="bg-fake/35" style={{ width: `${100 * (1 - thresholds.fake)}%` }} />
+              <div className="bg-fake/60" style={{ width: `${100 * (1 - thresholds.fake)}%` }} />
             </>
           ) : (
             <div className="grow bg-rule" />
@@ -56,7 +56,7 @@ export function Scale(props: {
         <ul className="mt-3 flex flex-wrap gap-x-5 gap-y-1 text-muted">
           <Zone className="bg-real/35">likely genuine up to {percent(thresholds.real, more)}</Zone>
           <Zone className="bg-unsure/30">inconclusive</Zone>
-          <Zone className="bg-fake/35">
+          <Zone className="bg-fake/60">
             likely manipulated from {percent(thresholds.fake, more)}
           </Zone>
         </ul>

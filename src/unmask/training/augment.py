@@ -33,7 +33,8 @@ class Augmentation:
     """How often each thing happens, and how far geometry may move.
 
     The specification's six (rotation, flip, shift, zoom, brightness, noise) with its angles and
-    shifts reduced, since the crops are aligned; the rest is compression and scale.
+    shifts reduced, since the crops are aligned; the rest is compression, scale, and what cameras
+    and people do to make a face look better.
     """
 
     flip: Share = 0.5
@@ -46,6 +47,8 @@ class Augmentation:
     blur: Share = 0.15
     rescale: Share = 0.3
     noise: Share = 0.15
+    sharpen: Share = 0.15
+    smooth: Share = 0.05
     jpeg: Share = 0.5
     webp: Share = 0.08
     h264: Share = 0.05
@@ -54,12 +57,14 @@ class Augmentation:
 
 
 def degrade(image: Image, augmentation: Augmentation, rng: np.random.Generator) -> Image:
-    """Colour, blur, scale, noise and compression, each with its probability, in camera order."""
+    """Colour, blur, scale, noise, retouching, compression, each with its probability."""
     steps: tuple[tuple[float, Callable[[Image, np.random.Generator], Image]], ...] = (
         (augmentation.colour, adjust_colour),
         (augmentation.blur, _blur),
         (augmentation.rescale, rescale),
         (augmentation.noise, _noise),
+        (augmentation.sharpen, _sharpen),
+        (augmentation.smooth, _smooth),
         (augmentation.h264, _h264),
         (augmentation.webp, _webp),
         (augmentation.jpeg, jpeg),
@@ -148,6 +153,23 @@ def _noise(image: Image, rng: np.random.Generator) -> Image:
     sigma = rng.uniform(1, 8)
     noise = rng.standard_normal(image.shape, dtype=np.float32)
     return _to_uint8(image + noise * np.float32(sigma))
+
+
+def _sharpen(image: Image, rng: np.random.Generator) -> Image:
+    """An unsharp mask, as phones and web sites apply it unasked."""
+    mask = PIL.ImageFilter.UnsharpMask(
+        radius=float(rng.uniform(0.5, 2.5)),
+        percent=int(rng.integers(40, 200)),
+        threshold=int(rng.integers(0, 4)),
+    )
+    return np.asarray(PIL.Image.fromarray(image).filter(mask))
+
+
+def _smooth(image: Image, rng: np.random.Generator) -> Image:
+    """A median of 3 or 5 px, laid half to fully over the picture: a beauty filter."""
+    picture = PIL.Image.fromarray(image)
+    smoothed = picture.filter(PIL.ImageFilter.MedianFilter(int(rng.choice([3, 5]))))
+    return np.asarray(PIL.Image.blend(picture, smoothed, float(rng.uniform(0.5, 1))))
 
 
 def _encoded(image: Image, format: str, **options: int) -> Image:  # noqa: A002 (Pillow's name)

@@ -164,13 +164,17 @@ def load_config(path: Path | None = None, overrides: tuple[str, ...] = ()) -> Tr
     return _overlaid(TrainingConfig(), tree, "")
 
 
+ADDED_LATER: dict[str, Any] = {"augmentation": {"sharpen": 0.0, "smooth": 0.0}}
+"""Settings whose default is not what a run did that was begun before there were such."""
+
+
 def restored(saved: Mapping[str, Any]) -> TrainingConfig:
-    """The configuration saved with a run; what it did not know yet has its default.
+    """The configuration saved with a run; what it did not know yet it did not do.
 
     Raises:
         ConfigurationError: it has a key that is not known here.
     """
-    return _overlaid(TrainingConfig(), dict(saved), "")
+    return _overlaid(_overlaid(TrainingConfig(), ADDED_LATER, ""), dict(saved), "")
 
 
 def _parse(text: str) -> Any:
