@@ -96,6 +96,40 @@ def test_a_form_without_the_file_is_told_what_was_expected_and_what_came(client,
         assert "'picture'" in response.json["detail"]
 
 
+def test_of_many_files_the_one_without_a_name_is_told(client, landscape):
+    files = form((landscape, "a.png"), (landscape, "b.png"), (b"", ""))
+    response = client.post("/api/detect/batch", data=files)
+    assert (response.status_code, response.json["code"]) == (400, "missing_field")
+    assert "files in the fields {'files[]': 2}" in response.json["detail"]
+    assert "without a name {'files[]': 1}" in response.json["detail"]
+
+
+def test_a_form_that_is_packed_is_told_so(client):
+    headers = {"Content-Type": "multipart/form-data; boundary=b", "Content-Encoding": "gzip"}
+    response = client.post("/api/detect/image", data=gzip.compress(b"--b--"), headers=headers)
+    assert (response.status_code, response.json["code"]) == (400, "missing_field")
+    assert "packed with gzip" in response.json["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        ("/api/detect/image", ["file", "file"]),
+        ("/api/detect/image", ["file", "files[]"]),
+        ("/api/detect/video", ["file", "file"]),
+        ("/api/detect/batch", ["files[]", "files[]", "file"]),
+        ("/api/jobs", ["files[]", "files[]", "files"]),
+    ],
+)
+def test_no_file_is_left_out_in_silence(client, landscape, path, fields):
+    files: dict[str, list[object]] = {}
+    for field in fields:
+        files.setdefault(field, []).append((io.BytesIO(landscape), "a.png"))
+    response = client.post(path, data=files)
+    assert (response.status_code, response.json["code"]) == (400, "invalid_request")
+    assert str({field: len(files[field]) for field in files}) in response.json["detail"]
+
+
 def test_a_body_that_is_no_form_is_told_so(client):
     response = client.post("/api/detect/image", json={"file": "a.jpg"})
     assert (response.status_code, response.json["code"]) == (400, "missing_field")

@@ -22,7 +22,7 @@ from unmask.formats import kind_of
 from unmask.memory import give_back_memory, within_memory
 from unmask.server.admission import Admission, busy, check_count
 from unmask.server.jobs import Jobs
-from unmask.server.problems import PROBLEMS, RequestError, problem
+from unmask.server.problems import PROBLEMS, RequestError, problem, refuse_rest
 from unmask.server.schemas import (
     BatchAnswer,
     BatchForm,
@@ -159,6 +159,7 @@ def model() -> dict[str, Any]:
 )
 def detect_image(form: ImageForm, query: ImageQuery) -> dict[str, Any]:
     """Judge every face of a photo."""
+    refuse_rest("file", 1)
     with service().admission.slot():
         answer = _analyse(form.file, query)
     g.outcome = _outcome(answer)
@@ -175,6 +176,7 @@ def detect_image(form: ImageForm, query: ImageQuery) -> dict[str, Any]:
 def detect_batch(form: BatchForm, query: BatchQuery) -> dict[str, Any]:
     """Judge every face of many photos. A photo that cannot be read does not stop the others."""
     started = perf_counter()
+    refuse_rest("files[]", len(form.files))
     check_count(len(form.files), service().settings.max_batch_files)
     with service().admission.slot():
         results = [_item(file, query) for file in form.files]
@@ -205,6 +207,7 @@ def detect_batch(form: BatchForm, query: BatchQuery) -> dict[str, Any]:
 def detect_video(form: VideoForm, query: VideoQuery) -> dict[str, Any]:
     """Judge every person of a short video. A longer one is a job."""
     started = perf_counter()
+    refuse_rest("file", 1)
     file = cast(BinaryIO, form.file.stream)
     if kind_of(file) == "image":
         raise UnsupportedFormatError("This is a photo. Send it to POST /api/detect/image.")
@@ -225,6 +228,7 @@ def detect_video(form: VideoForm, query: VideoQuery) -> dict[str, Any]:
 )
 def create_job(form: JobForm, query: JobQuery) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Judge photos and videos in the background."""
+    refuse_rest("files[]", len(form.files))
     job = service().jobs.submit(form.files, query)
     return job_answer(job, []), HTTPStatus.ACCEPTED, {"Location": f"/api/jobs/{job.id}"}
 

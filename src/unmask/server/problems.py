@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ __all__ = [
     "on_http_exception",
     "problem",
     "refuse_invalid",
+    "refuse_rest",
     "register",
     "respond",
 ]
@@ -90,12 +92,33 @@ def refuse_invalid(error: ValidationError) -> None:
     name = str(first["loc"][0]) if first["loc"] else "request"
     if name not in ("file", "files[]"):
         raise RequestError("invalid_request", f"{name}: {first['msg']}, got {first['input']!r}.")
-    files = [field for field, file in request.files.items() if file.filename]
-    raise RequestError(
-        "missing_field",
-        f"Expected multipart/form-data with a file in the field {name!r}. "
-        f"Came: {request.mimetype or 'no content type'}, files in the fields {files}, "
-        f"text in the fields {list(request.form)}.",
+    expected = f"Expected multipart/form-data with a file, which has a name, in the field {name!r}."
+    raise RequestError("missing_field", f"{expected} {_what_came()}")
+
+
+def refuse_rest(name: str, n_taken: int) -> None:
+    """Let a form pass only where all its files are taken: none may seem judged that was not.
+
+    Raises:
+        RequestError: `invalid_request`.
+    """
+    if sum(bool(file.filename) for _, file in request.files.items(multi=True)) > n_taken:
+        taken = "one file" if n_taken == 1 else "files"
+        expected = f"Expected no file but {taken} in the field {name!r}."
+        many = "For many there are POST /api/detect/batch and POST /api/jobs, with 'files[]'."
+        raise RequestError("invalid_request", f"{expected} {_what_came()} {many}")
+
+
+def _what_came() -> str:
+    parts = list(request.files.items(multi=True))
+    files = Counter(field for field, file in parts if file.filename)
+    nameless = Counter(field for field, file in parts if not file.filename)
+    packing = request.headers.get("Content-Encoding")
+    packed = f", packed with {packing}" if packing else ""
+    return (
+        f"Came: {request.mimetype or 'no content type'}{packed}, "
+        f"files in the fields {dict(files)}, without a name {dict(nameless)}, "
+        f"text in the fields {list(request.form)}."
     )
 
 
