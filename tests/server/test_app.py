@@ -174,6 +174,10 @@ def test_names_are_those_that_are_set_or_any(client, detector):
     ):
         answer = named.get(path, headers={"Host": host})
         assert answer.status_code == status, (path, host)
+    for host in ("", "no host:x"):
+        answer = named.get("/api/model", headers={"Host": host})
+        assert (answer.status_code, answer.json["code"]) == (400, "invalid_request")
+        assert f"not called {host!r};" in answer.json["detail"]
 
 
 @pytest.mark.parametrize(

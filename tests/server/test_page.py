@@ -91,7 +91,11 @@ def test_what_is_known_already_is_not_sent_again(client):
 def test_a_browser_sees_the_page_for_lost_ones_and_a_program_a_problem(client):
     lost = client.get("/nothing", headers={"Accept": "text/html,*/*;q=0.8"})
     assert (lost.status_code, lost.text) == (404, "<p>lost")
-    for address, accept in [("/nothing", "application/json"), ("/api/nothing", "text/html")]:
+    for address, accept in [
+        ("/nothing", "application/json"),
+        ("/nothing", "*/*"),
+        ("/api/nothing", "text/html"),
+    ]:
         response = client.get(address, headers={"Accept": accept})
         assert (response.status_code, response.json["code"]) == (404, "not_found")
 

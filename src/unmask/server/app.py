@@ -168,7 +168,8 @@ def _refuse_strangers(app: Flask, settings: Settings) -> None:
         host = urlsplit(f"//{request.host}").hostname
         names = settings.trusted_hosts
         if names and host not in names and request.endpoint not in PROBES:
-            message = f"This server is not called {host}; UNMASK_TRUSTED_HOSTS can name it so."
+            name = host or repr(request.headers.get("Host", ""))
+            message = f"This server is not called {name}; UNMASK_TRUSTED_HOSTS can name it so."
             raise problems.RequestError("invalid_request", message)
         site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
         # To plain HTTP, but on their own machine, browsers tell the origin of a page alone.

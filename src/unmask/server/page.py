@@ -99,7 +99,9 @@ def register(app: Flask, site: dict[str, Asset]) -> None:
 
 
 def _not_found(asset: Asset, error: NotFound) -> Response | HTTPException:
-    if request.accept_mimetypes.accept_html and not request.path.startswith("/api/"):
+    # Programs mostly accept anything; a browser asks for HTML before all else.
+    wanted = request.accept_mimetypes.best_match(["application/problem+json", "text/html"])
+    if wanted == "text/html" and not request.path.startswith("/api/"):
         return asset.respond(404)
     return problems.on_http_exception(error)
 
