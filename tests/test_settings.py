@@ -114,6 +114,7 @@ def test_a_wrong_value_is_an_error_that_names_the_variable(
         ("UNMASK_PRECISON", "UNMASK_PRECISON: no such setting; did you mean UNMASK_PRECISION"),
         ("UNMASK_STORE_URI", "UNMASK_STORE_URI: no such setting; did you mean UNMASK_STORE_URL"),
         ("unmask_thread", "unmask_thread: no such setting; did you mean UNMASK_THREADS"),
+        ("UNMASK_PORT", "UNMASK_PORT: no such setting; the port is `unmask serve --port`"),
         ("UNMASK_XYZ", "UNMASK_XYZ: no such setting; unset it; there are UNMASK_MODEL, "),
     ],
 )

@@ -60,7 +60,10 @@ Host = Annotated[str, AfterValidator(_host)]
 NOT_SETTINGS = re.compile(
     r"UNMASK_(SKIP_WEB|(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_\w+)?))", re.IGNORECASE
 )
-"""What the build reads, and what Kubernetes tells every container of services called unmask…."""
+"""What the build reads, and what Kubernetes tells every container of services called unmask….
+
+Its UNMASK_PORT is an address such as tcp://10.0.0.1:5000; a bare number is somebody's mistake.
+"""
 
 
 class Settings(BaseSettings):
@@ -184,6 +187,9 @@ def _refuse_unknown() -> None:
     known = list(Settings.model_fields)
     for variable in sorted(os.environ):
         prefix, name = variable[:7].lower(), variable[7:].lower()
+        if name == "port" and prefix == "unmask_" and os.environ[variable].isdecimal():
+            hint = "the port is `unmask serve --port`, under gunicorn PORT"
+            raise ConfigurationError(f"{variable}: no such setting; {hint}")
         if prefix == "unmask_" and name not in known and not NOT_SETTINGS.fullmatch(variable):
             near = get_close_matches(name, known, n=1)
             hint = "did you mean" if near else "unset it; there are"
