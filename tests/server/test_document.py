@@ -39,6 +39,20 @@ def test_every_reference_leads_somewhere():
     assert references <= set(document["components"]["schemas"])
 
 
+def test_every_field_is_described():
+    for name, schema in openapi_document()["components"]["schemas"].items():
+        for field, of in schema.get("properties", {}).items():
+            assert of.get("description"), f"{name}.{field}"
+
+
+def test_headers_that_an_integrator_needs_are_in_it():
+    for path, methods in openapi_document()["paths"].items():
+        for operation in methods.values():
+            for status, response in operation["responses"].items():
+                wanted = {"503": {"Retry-After"}, "202": {"Location"}}.get(status, set())
+                assert set(response.get("headers", {})) == wanted, (path, status)
+
+
 SUCCESSES = {"application/json", "text/event-stream", "image/jpeg"}
 
 

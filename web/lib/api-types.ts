@@ -185,20 +185,31 @@ export interface components {
     Health: {
       /**
        * Status
+       * @description The only one there is.
        * @constant
        */
       status: "running";
-      /** App Name */
+      /**
+       * App Name
+       * @description The name of the program.
+       */
       app_name: string;
-      /** Version */
+      /**
+       * Version
+       * @description The version of the program.
+       */
       version: string;
-      /** Model Loaded */
+      /**
+       * Model Loaded
+       * @description Always true: no server starts without its model.
+       */
       model_loaded: boolean;
     };
     /** Ready */
     Ready: {
       /**
        * Status
+       * @description There is room for another request.
        * @constant
        */
       status: "ready";
@@ -208,35 +219,74 @@ export interface components {
      * @description The model card and the limits of this server.
      */
     ModelAnswer: {
-      /** Name */
+      /**
+       * Name
+       * @description The name of the model.
+       */
       name: string;
-      /** Version */
+      /**
+       * Version
+       * @description The version of the model.
+       */
       version: string;
-      /** Sha256 */
+      /**
+       * Sha256
+       * @description Of the weights file.
+       */
       sha256: string;
-      /** Architecture */
+      /**
+       * Architecture
+       * @description Of the network.
+       */
       architecture: string;
-      /** Branches */
+      /**
+       * Branches
+       * @description What `contributions` of a face has.
+       */
       branches: string[];
-      /** Input Size */
+      /**
+       * Input Size
+       * @description The side of an aligned crop, in px.
+       */
       input_size: number;
-      /** Crop Margin */
+      /**
+       * Crop Margin
+       * @description How far the crop reaches around the face.
+       */
       crop_margin: number;
-      /** Normalisation */
+      /**
+       * Normalisation
+       * @description Of the pixels, before the network.
+       */
       normalisation: string;
-      /** Classes */
+      /**
+       * Classes
+       * @description In the order of the logits.
+       */
       classes: [string, string];
-      /** Spectrum Id */
+      /**
+       * Spectrum Id
+       * @description Which spectrum the frequency branch reads.
+       */
       spectrum_id: string;
-      /** Calibration */
+      /**
+       * Calibration
+       * @description How logits become `p_fake`.
+       */
       calibration: {
         [key: string]: unknown;
       };
-      /** Thresholds */
+      /**
+       * Thresholds
+       * @description Where `p_fake` becomes a verdict.
+       */
       thresholds: {
         [key: string]: number;
       };
-      /** Quality Rules */
+      /**
+       * Quality Rules
+       * @description What a face must keep to be trusted.
+       */
       quality_rules: {
         [key: string]: number;
       };
@@ -247,20 +297,30 @@ export interface components {
       documentation: {
         [key: string]: unknown;
       };
+      /** @description What this server takes. */
       limits: components["schemas"]["Limits"];
     };
     /** Limits */
     Limits: {
-      /** Max Video Bytes */
+      /**
+       * Max Video Bytes
+       * @description Largest video.
+       */
       max_video_bytes: number;
-      /** Max Video S */
+      /**
+       * Max Video S
+       * @description Longest video, in seconds.
+       */
       max_video_s: number;
       /**
        * Max Clip S
-       * @description Longer videos are jobs.
+       * @description Longer videos are jobs; in seconds.
        */
       max_clip_s: number;
-      /** Video Formats */
+      /**
+       * Video Formats
+       * @description What is read as a video.
+       */
       video_formats: string[];
       /**
        * Has List
@@ -272,15 +332,30 @@ export interface components {
        * @description Whether what is answered at once is listed there too.
        */
       keeps_answers: boolean;
-      /** Max Image Bytes */
+      /**
+       * Max Image Bytes
+       * @description Largest photo.
+       */
       max_image_bytes: number;
-      /** Max Image Pixels */
+      /**
+       * Max Image Pixels
+       * @description Largest photo, width times height.
+       */
       max_image_pixels: number;
-      /** Max Batch Files */
+      /**
+       * Max Batch Files
+       * @description Most files of one batch or job.
+       */
       max_batch_files: number;
-      /** Max Batch Bytes */
+      /**
+       * Max Batch Bytes
+       * @description Most bytes of one batch.
+       */
       max_batch_bytes: number;
-      /** Formats */
+      /**
+       * Formats
+       * @description What is read as a photo.
+       */
       formats: string[];
     };
     /**
@@ -298,8 +373,12 @@ export interface components {
        * @description Of `prediction`, in percent.
        */
       confidence: number | null;
+      /** @description Null where nothing was analysed. */
       probabilities: components["schemas"]["Probabilities"] | null;
-      /** Face Detected */
+      /**
+       * Face Detected
+       * @description Whether there was a face, analysed or not.
+       */
       face_detected: boolean;
       /**
        * Gradcam Image
@@ -314,12 +393,17 @@ export interface components {
       /**
        * Timestamp
        * Format: date-time
+       * @description When this was answered, UTC.
        */
       timestamp: string;
-      /** Path */
+      /**
+       * Path
+       * @description Null: the API knows no path of the file.
+       */
       path: string | null;
       /**
        * Kind
+       * @description Tells photos from videos.
        * @constant
        */
       kind: "image";
@@ -328,9 +412,14 @@ export interface components {
        * @description Of the file.
        */
       sha256: string | null;
+      /** @description What to show to a person. */
       verdict: components["schemas"]["Verdict"];
+      /** @description Why the verdict is missing, weak or partial. */
       reason: components["schemas"]["Reason"] | null;
-      /** Detail */
+      /**
+       * Detail
+       * @description What to do, or what may help.
+       */
       detail: string | null;
       /**
        * P Fake
@@ -347,11 +436,19 @@ export interface components {
        * @description The index of the face that decided.
        */
       headline_face: number | null;
-      /** Faces */
+      /**
+       * Faces
+       * @description Every face that was found.
+       */
       faces: components["schemas"]["FaceAnswer"][];
+      /** @description What is known of the file. */
       image: components["schemas"]["ImageFacts"];
+      /** @description Which weights gave the answer. */
       model: components["schemas"]["Identity"];
-      /** Timings Ms */
+      /**
+       * Timings Ms
+       * @description Milliseconds of each stage of the work.
+       */
       timings_ms: {
         [key: string]: number;
       };
@@ -378,20 +475,26 @@ export interface components {
        * @description How sure it is that this is a face, in [0, 1].
        */
       detection_score: number;
+      /** @description What to show to a person. */
       verdict: components["schemas"]["Verdict"];
+      /** @description Why the verdict is missing, weak or partial. */
       reason: components["schemas"]["Reason"] | null;
       /**
        * P Fake
        * @description In [0, 1]; null exactly where not analysed.
        */
       p_fake: number | null;
-      /** Label */
+      /**
+       * Label
+       * @description FAKE where `p_fake` is above one half.
+       */
       label: ("REAL" | "FAKE") | null;
       /**
        * Confidence
        * @description `max(p_fake, 1 - p_fake)`: a fraction.
        */
       confidence: number | null;
+      /** @description How far the answer may be trusted. */
       quality: components["schemas"]["QualityAnswer"];
       /**
        * Contributions
@@ -405,6 +508,7 @@ export interface components {
        * @description Mean log power of the face in 16 bands of equal width, from 0 to 0.5 cycles per pixel of its aligned crop; natural logarithm. Null where not analysed.
        */
       spectrum: number[] | null;
+      /** @description Null where not asked for, or not analysed. */
       heatmap: components["schemas"]["HeatmapAnswer"] | null;
     };
     /**
@@ -433,20 +537,38 @@ export interface components {
      * @description Which weights gave an answer.
      */
     Identity: {
-      /** Name */
+      /**
+       * Name
+       * @description The name of the model.
+       */
       name: string;
-      /** Version */
+      /**
+       * Version
+       * @description The version of the model.
+       */
       version: string;
-      /** Sha256 */
+      /**
+       * Sha256
+       * @description Of the weights file.
+       */
       sha256: string;
     };
     /** ImageFacts */
     ImageFacts: {
-      /** Width */
+      /**
+       * Width
+       * @description In px, upright; null where nothing was decoded.
+       */
       width: number | null;
-      /** Height */
+      /**
+       * Height
+       * @description In px, upright; null where nothing was decoded.
+       */
       height: number | null;
-      /** Format */
+      /**
+       * Format
+       * @description By the content; null where nothing was decoded.
+       */
       format: string | null;
       /**
        * N Bytes
@@ -466,9 +588,15 @@ export interface components {
      * @description In percent, between 0.1 and 99.9: no answer is certain.
      */
     Probabilities: {
-      /** Real */
+      /**
+       * Real
+       * @description That the face is genuine.
+       */
       REAL: number;
-      /** Fake */
+      /**
+       * Fake
+       * @description That it was manipulated.
+       */
       FAKE: number;
     };
     /**
@@ -481,14 +609,20 @@ export interface components {
        * @description The longer side of the face, in px of the photo.
        */
       face_px: number;
-      /** Sharpness */
+      /**
+       * Sharpness
+       * @description The standard deviation of the Laplacian of the aligned crop, in grey levels.
+       */
       sharpness: number;
       /**
        * Yaw
        * @description 0 is frontal, 1 is profile.
        */
       yaw: number;
-      /** Roll Deg */
+      /**
+       * Roll Deg
+       * @description The tilt of the eyes, in degrees.
+       */
       roll_deg: number;
       /**
        * Truncated
@@ -500,7 +634,10 @@ export interface components {
        * @description Of the file; null where it is no JPEG.
        */
       jpeg_quality: number | null;
-      /** Reasons */
+      /**
+       * Reasons
+       * @description Each rule of the model card it breaks.
+       */
       reasons: components["schemas"]["Reason"][];
     };
     /**
@@ -550,7 +687,10 @@ export interface components {
        * @description One per photo, in the order sent.
        */
       results: components["schemas"]["BatchItem"][];
-      /** Total Processed */
+      /**
+       * Total Processed
+       * @description How many files came.
+       */
       total_processed: number;
       /**
        * Total Time
@@ -573,8 +713,12 @@ export interface components {
        * @description Of `prediction`, in percent.
        */
       confidence: number | null;
+      /** @description Null where nothing was analysed. */
       probabilities: components["schemas"]["Probabilities"] | null;
-      /** Face Detected */
+      /**
+       * Face Detected
+       * @description Whether there was a face, analysed or not.
+       */
       face_detected: boolean;
       /**
        * Gradcam Image
@@ -589,12 +733,17 @@ export interface components {
       /**
        * Timestamp
        * Format: date-time
+       * @description When this was answered, UTC.
        */
       timestamp: string;
-      /** Path */
+      /**
+       * Path
+       * @description Null: the API knows no path of the file.
+       */
       path: string | null;
       /**
        * Kind
+       * @description Tells photos from videos.
        * @constant
        */
       kind: "image";
@@ -603,9 +752,14 @@ export interface components {
        * @description Of the file.
        */
       sha256: string | null;
+      /** @description What to show to a person. */
       verdict: components["schemas"]["Verdict"];
+      /** @description Why the verdict is missing, weak or partial. */
       reason: components["schemas"]["Reason"] | null;
-      /** Detail */
+      /**
+       * Detail
+       * @description What to do, or what may help.
+       */
       detail: string | null;
       /**
        * P Fake
@@ -622,15 +776,26 @@ export interface components {
        * @description The index of the face that decided.
        */
       headline_face: number | null;
-      /** Faces */
+      /**
+       * Faces
+       * @description Every face that was found.
+       */
       faces: components["schemas"]["FaceAnswer"][];
+      /** @description What is known of the file. */
       image: components["schemas"]["ImageFacts"];
+      /** @description Which weights gave the answer. */
       model: components["schemas"]["Identity"];
-      /** Timings Ms */
+      /**
+       * Timings Ms
+       * @description Milliseconds of each stage of the work.
+       */
       timings_ms: {
         [key: string]: number;
       };
-      /** Filename */
+      /**
+       * Filename
+       * @description As the file was sent.
+       */
       filename: string;
       /**
        * Status
@@ -650,9 +815,15 @@ export interface components {
        * @description Where `code` is explained.
        */
       type: string;
-      /** Title */
+      /**
+       * Title
+       * @description What `code` stands for, in words that never change.
+       */
       title: string;
-      /** Status */
+      /**
+       * Status
+       * @description The HTTP status.
+       */
       status: number;
       /**
        * Detail
@@ -717,7 +888,10 @@ export interface components {
        * @description Of `prediction`, in percent.
        */
       confidence: number | null;
-      /** Frames Analyzed */
+      /**
+       * Frames Analyzed
+       * @description How many frames were scored.
+       */
       frames_analyzed: number;
       /**
        * Frame Predictions
@@ -732,12 +906,17 @@ export interface components {
       /**
        * Timestamp
        * Format: date-time
+       * @description When this was answered, UTC.
        */
       timestamp: string;
-      /** Path */
+      /**
+       * Path
+       * @description Null: the API knows no path of the file.
+       */
       path: string | null;
       /**
        * Kind
+       * @description Tells videos from photos.
        * @constant
        */
       kind: "video";
@@ -746,9 +925,14 @@ export interface components {
        * @description Of the file.
        */
       sha256: string | null;
+      /** @description What to show to a person. */
       verdict: components["schemas"]["Verdict"];
+      /** @description Why the verdict is missing, weak or partial. */
       reason: components["schemas"]["Reason"] | null;
-      /** Detail */
+      /**
+       * Detail
+       * @description What to do, or what may help.
+       */
       detail: string | null;
       /**
        * P Fake
@@ -785,10 +969,16 @@ export interface components {
        * @description Every frame that was looked at.
        */
       frames: components["schemas"]["FrameAnswer"][];
+      /** @description How much of the video the answer rests on; null where it could not be read. */
       coverage: components["schemas"]["CoverageAnswer"] | null;
+      /** @description What is known of the file. */
       video: components["schemas"]["VideoFacts"];
+      /** @description Which weights gave the answer. */
       model: components["schemas"]["Identity"];
-      /** Timings Ms */
+      /**
+       * Timings Ms
+       * @description Milliseconds of each stage of the work.
+       */
       timings_ms: {
         [key: string]: number;
       };
@@ -800,35 +990,65 @@ export interface components {
     };
     /**
      * CoverageAnswer
-     * @description How much of the video the answer rests on.
+     * @description How much of the video the answer rests on; `sampled` is `scored` and all `rejected`.
      */
     CoverageAnswer: {
-      /** Duration S */
+      /**
+       * Duration S
+       * @description Of the video.
+       */
       duration_s: number;
-      /** Analysed Share */
+      /**
+       * Analysed Share
+       * @description The share of the duration within half a second of a scored frame, in [0, 1].
+       */
       analysed_share: number;
-      /** Sampled */
+      /**
+       * Sampled
+       * @description How many frames were to be looked at.
+       */
       sampled: number;
-      /** Decoded */
+      /**
+       * Decoded
+       * @description How many of these could be decoded.
+       */
       decoded: number;
-      /** With Face */
+      /**
+       * With Face
+       * @description How many had a face.
+       */
       with_face: number;
-      /** Scored */
+      /**
+       * Scored
+       * @description How many had a face that was scored.
+       */
       scored: number;
-      /** Rejected */
+      /**
+       * Rejected
+       * @description How many were not scored, by the reason.
+       */
       rejected: {
         [key: string]: number;
       };
     };
     /** FrameAnswer */
     FrameAnswer: {
-      /** Index */
+      /**
+       * Index
+       * @description Its number in the video, from 0.
+       */
       index: number;
-      /** Time S */
+      /**
+       * Time S
+       * @description In seconds of the video.
+       */
       time_s: number;
       /** @description Why no face of the frame was scored. */
       reason: components["schemas"]["Reason"] | null;
-      /** Faces */
+      /**
+       * Faces
+       * @description Every face that was found.
+       */
       faces: components["schemas"]["FrameFace"][];
     };
     /** FrameFace */
@@ -848,20 +1068,26 @@ export interface components {
        * @description How sure it is that this is a face, in [0, 1].
        */
       detection_score: number;
+      /** @description What to show to a person. */
       verdict: components["schemas"]["Verdict"];
+      /** @description Why the verdict is missing, weak or partial. */
       reason: components["schemas"]["Reason"] | null;
       /**
        * P Fake
        * @description In [0, 1]; null exactly where not analysed.
        */
       p_fake: number | null;
-      /** Label */
+      /**
+       * Label
+       * @description FAKE where `p_fake` is above one half.
+       */
       label: ("REAL" | "FAKE") | null;
       /**
        * Confidence
        * @description `max(p_fake, 1 - p_fake)`: a fraction.
        */
       confidence: number | null;
+      /** @description How far the answer may be trusted. */
       quality: components["schemas"]["QualityAnswer"];
       /**
        * Contributions
@@ -875,6 +1101,7 @@ export interface components {
        * @description Mean log power of the face in 16 bands of equal width, from 0 to 0.5 cycles per pixel of its aligned crop; natural logarithm. Null where not analysed.
        */
       spectrum: number[] | null;
+      /** @description Null where not asked for, or not analysed. */
       heatmap: components["schemas"]["HeatmapAnswer"] | null;
       /**
        * Track
@@ -891,6 +1118,7 @@ export interface components {
       frame: number;
       /**
        * Prediction
+       * @description Of its face most likely fake.
        * @enum {string}
        */
       prediction: "REAL" | "FAKE";
@@ -905,11 +1133,20 @@ export interface components {
      * @description A stretch of time that looks manipulated.
      */
     IntervalAnswer: {
-      /** Start S */
+      /**
+       * Start S
+       * @description In seconds of the video.
+       */
       start_s: number;
-      /** End S */
+      /**
+       * End S
+       * @description In seconds of the video.
+       */
       end_s: number;
-      /** P Fake */
+      /**
+       * P Fake
+       * @description Of its frames, in [0, 1].
+       */
       p_fake: number;
     };
     /**
@@ -917,50 +1154,100 @@ export interface components {
      * @description What is known of one person.
      */
     TrackAnswer: {
+      /** @description What to show to a person. */
       verdict: components["schemas"]["Verdict"];
+      /** @description Why the verdict is missing, weak or partial. */
       reason: components["schemas"]["Reason"] | null;
-      /** P Fake */
+      /**
+       * P Fake
+       * @description In [0, 1]; null where nothing was scored.
+       */
       p_fake: number | null;
-      /** Label */
+      /**
+       * Label
+       * @description FAKE where `p_fake` is above one half.
+       */
       label: ("REAL" | "FAKE") | null;
-      /** Confidence */
+      /**
+       * Confidence
+       * @description `max(p_fake, 1 - p_fake)`: a fraction.
+       */
       confidence: number | null;
       /**
        * Vote Share
        * @description Of FAKE, where votes were counted.
        */
       vote_share: number | null;
-      /** Start S */
+      /**
+       * Start S
+       * @description In seconds of the video.
+       */
       start_s: number;
-      /** End S */
+      /**
+       * End S
+       * @description In seconds of the video.
+       */
       end_s: number;
-      /** N Faces */
+      /**
+       * N Faces
+       * @description In how many frames the person was found.
+       */
       n_faces: number;
-      /** N Scored */
+      /**
+       * N Scored
+       * @description How many of these the answer rests on.
+       */
       n_scored: number;
-      /** Intervals */
+      /**
+       * Intervals
+       * @description When the person looks manipulated.
+       */
       intervals: components["schemas"]["IntervalAnswer"][];
     };
     /** TrackInterval */
     TrackInterval: {
-      /** Start S */
+      /**
+       * Start S
+       * @description In seconds of the video.
+       */
       start_s: number;
-      /** End S */
+      /**
+       * End S
+       * @description In seconds of the video.
+       */
       end_s: number;
-      /** P Fake */
+      /**
+       * P Fake
+       * @description Of its frames, in [0, 1].
+       */
       p_fake: number;
-      /** Track */
+      /**
+       * Track
+       * @description The index of the person in `tracks`.
+       */
       track: number;
     };
     /** VideoFacts */
     VideoFacts: {
-      /** Width */
+      /**
+       * Width
+       * @description In px, upright; null where nothing was decoded.
+       */
       width: number | null;
-      /** Height */
+      /**
+       * Height
+       * @description In px, upright; null where nothing was decoded.
+       */
       height: number | null;
-      /** Format */
+      /**
+       * Format
+       * @description By the content; null where nothing was decoded.
+       */
       format: string | null;
-      /** Codec */
+      /**
+       * Codec
+       * @description Of its pictures; null where it is not known.
+       */
       codec: string | null;
     };
     /** VideoForm */
@@ -972,39 +1259,76 @@ export interface components {
        */
       file: string;
     };
+    /** JobForm */
+    JobForm: {
+      /**
+       * Files[]
+       * @description Photos and videos, in any number of parts.
+       */
+      "files[]": string[];
+    };
+    /** JobsAnswer */
+    JobsAnswer: {
+      /**
+       * Jobs
+       * @description The latest first.
+       */
+      jobs: components["schemas"]["JobSummary"][];
+    };
     /**
-     * JobAnswer
-     * @description A job and what is known of its files so far, in the order sent.
+     * JobSummary
+     * @description A job without its results.
      */
-    JobAnswer: {
-      /** Id */
+    JobSummary: {
+      /**
+       * Id
+       * @description Part of the address of the job.
+       */
       id: string;
       /**
        * Kind
+       * @description `batch` of several files; of one, what its content is.
        * @enum {string}
        */
       kind: "image" | "batch" | "video";
       /** @description `finished`, `failed` and `cancelled` are final. */
       state: components["schemas"]["State"];
-      /** Reason */
+      /**
+       * Reason
+       * @description Why the job failed or was cancelled, else null.
+       */
       reason: ("worker_died" | "internal" | "cancelled") | null;
-      /** Detail */
+      /**
+       * Detail
+       * @description The same in words.
+       */
       detail: string | null;
+      /** @description How far the job is. */
       progress: components["schemas"]["Progress"];
-      /** Filenames */
+      /**
+       * Filenames
+       * @description As the files were sent.
+       */
       filenames: string[];
       /**
        * Created At
        * Format: date-time
+       * @description UTC; what `before` of the list compares with.
        */
       created_at: string;
-      /** Started At */
+      /**
+       * Started At
+       * @description UTC; null while the job waits.
+       */
       started_at: string | null;
-      /** Finished At */
+      /**
+       * Finished At
+       * @description UTC; null until the job has ended.
+       */
       finished_at: string | null;
       /**
        * Expires At
-       * @description When the job is forgotten.
+       * @description When the job is forgotten, UTC; null until it has ended.
        */
       expires_at: string | null;
       /**
@@ -1014,7 +1338,99 @@ export interface components {
       verdicts: {
         [key: string]: number;
       };
-      /** Results */
+    };
+    /** Progress */
+    Progress: {
+      /**
+       * Done
+       * @description How many are judged.
+       */
+      done: number;
+      /**
+       * Total
+       * @description 0 as long as it is not known.
+       */
+      total: number;
+      /**
+       * Unit
+       * @description Frames where the job is one video, else files.
+       * @enum {string}
+       */
+      unit: "files" | "frames";
+    };
+    /**
+     * State
+     * @description Where a job is. The last three are final.
+     * @enum {string}
+     */
+    State: "queued" | "running" | "finished" | "failed" | "cancelled";
+    /**
+     * JobAnswer
+     * @description A job and what is known of its files so far, in the order sent.
+     */
+    JobAnswer: {
+      /**
+       * Id
+       * @description Part of the address of the job.
+       */
+      id: string;
+      /**
+       * Kind
+       * @description `batch` of several files; of one, what its content is.
+       * @enum {string}
+       */
+      kind: "image" | "batch" | "video";
+      /** @description `finished`, `failed` and `cancelled` are final. */
+      state: components["schemas"]["State"];
+      /**
+       * Reason
+       * @description Why the job failed or was cancelled, else null.
+       */
+      reason: ("worker_died" | "internal" | "cancelled") | null;
+      /**
+       * Detail
+       * @description The same in words.
+       */
+      detail: string | null;
+      /** @description How far the job is. */
+      progress: components["schemas"]["Progress"];
+      /**
+       * Filenames
+       * @description As the files were sent.
+       */
+      filenames: string[];
+      /**
+       * Created At
+       * Format: date-time
+       * @description UTC; what `before` of the list compares with.
+       */
+      created_at: string;
+      /**
+       * Started At
+       * @description UTC; null while the job waits.
+       */
+      started_at: string | null;
+      /**
+       * Finished At
+       * @description UTC; null until the job has ended.
+       */
+      finished_at: string | null;
+      /**
+       * Expires At
+       * @description When the job is forgotten, UTC; null until it has ended.
+       */
+      expires_at: string | null;
+      /**
+       * Verdicts
+       * @description How many files got each, so far.
+       */
+      verdicts: {
+        [key: string]: number;
+      };
+      /**
+       * Results
+       * @description One per file that is judged so far.
+       */
       results: (components["schemas"]["JobImage"] | components["schemas"]["JobVideo"])[];
     };
     /**
@@ -1032,8 +1448,12 @@ export interface components {
        * @description Of `prediction`, in percent.
        */
       confidence: number | null;
+      /** @description Null where nothing was analysed. */
       probabilities: components["schemas"]["Probabilities"] | null;
-      /** Face Detected */
+      /**
+       * Face Detected
+       * @description Whether there was a face, analysed or not.
+       */
       face_detected: boolean;
       /**
        * Gradcam Image
@@ -1048,12 +1468,16 @@ export interface components {
       /**
        * Timestamp
        * Format: date-time
+       * @description When this was answered, UTC.
        */
       timestamp: string;
-      /** Path */
+      /**
+       * Path
+       * @description Null: the API knows no path of the file.
+       */
       path: string | null;
       /**
-       * @description discriminator enum property added by openapi-typescript
+       * @description Tells photos from videos. (enum property replaced by openapi-typescript)
        * @enum {string}
        */
       kind: "image";
@@ -1062,9 +1486,14 @@ export interface components {
        * @description Of the file.
        */
       sha256: string | null;
+      /** @description What to show to a person. */
       verdict: components["schemas"]["Verdict"];
+      /** @description Why the verdict is missing, weak or partial. */
       reason: components["schemas"]["Reason"] | null;
-      /** Detail */
+      /**
+       * Detail
+       * @description What to do, or what may help.
+       */
       detail: string | null;
       /**
        * P Fake
@@ -1081,15 +1510,26 @@ export interface components {
        * @description The index of the face that decided.
        */
       headline_face: number | null;
-      /** Faces */
+      /**
+       * Faces
+       * @description Every face that was found.
+       */
       faces: components["schemas"]["FaceAnswer"][];
+      /** @description What is known of the file. */
       image: components["schemas"]["ImageFacts"];
+      /** @description Which weights gave the answer. */
       model: components["schemas"]["Identity"];
-      /** Timings Ms */
+      /**
+       * Timings Ms
+       * @description Milliseconds of each stage of the work.
+       */
       timings_ms: {
         [key: string]: number;
       };
-      /** Filename */
+      /**
+       * Filename
+       * @description As the file was sent.
+       */
       filename: string;
       /**
        * Status
@@ -1121,7 +1561,10 @@ export interface components {
        * @description Of `prediction`, in percent.
        */
       confidence: number | null;
-      /** Frames Analyzed */
+      /**
+       * Frames Analyzed
+       * @description How many frames were scored.
+       */
       frames_analyzed: number;
       /**
        * Frame Predictions
@@ -1136,12 +1579,16 @@ export interface components {
       /**
        * Timestamp
        * Format: date-time
+       * @description When this was answered, UTC.
        */
       timestamp: string;
-      /** Path */
+      /**
+       * Path
+       * @description Null: the API knows no path of the file.
+       */
       path: string | null;
       /**
-       * @description discriminator enum property added by openapi-typescript
+       * @description Tells videos from photos. (enum property replaced by openapi-typescript)
        * @enum {string}
        */
       kind: "video";
@@ -1150,9 +1597,14 @@ export interface components {
        * @description Of the file.
        */
       sha256: string | null;
+      /** @description What to show to a person. */
       verdict: components["schemas"]["Verdict"];
+      /** @description Why the verdict is missing, weak or partial. */
       reason: components["schemas"]["Reason"] | null;
-      /** Detail */
+      /**
+       * Detail
+       * @description What to do, or what may help.
+       */
       detail: string | null;
       /**
        * P Fake
@@ -1189,14 +1641,23 @@ export interface components {
        * @description Every frame that was looked at.
        */
       frames: components["schemas"]["FrameAnswer"][];
+      /** @description How much of the video the answer rests on; null where it could not be read. */
       coverage: components["schemas"]["CoverageAnswer"] | null;
+      /** @description What is known of the file. */
       video: components["schemas"]["VideoFacts"];
+      /** @description Which weights gave the answer. */
       model: components["schemas"]["Identity"];
-      /** Timings Ms */
+      /**
+       * Timings Ms
+       * @description Milliseconds of each stage of the work.
+       */
       timings_ms: {
         [key: string]: number;
       };
-      /** Filename */
+      /**
+       * Filename
+       * @description As the file was sent.
+       */
       filename: string;
       /**
        * Status
@@ -1211,86 +1672,6 @@ export interface components {
        */
       files: {
         [key: string]: string;
-      };
-    };
-    /** Progress */
-    Progress: {
-      /** Done */
-      done: number;
-      /**
-       * Total
-       * @description 0 as long as it is not known.
-       */
-      total: number;
-      /**
-       * Unit
-       * @enum {string}
-       */
-      unit: "files" | "frames";
-    };
-    /**
-     * State
-     * @description Where a job is. The last three are final.
-     * @enum {string}
-     */
-    State: "queued" | "running" | "finished" | "failed" | "cancelled";
-    /** JobForm */
-    JobForm: {
-      /**
-       * Files[]
-       * @description Photos and videos, in any number of parts.
-       */
-      "files[]": string[];
-    };
-    /** JobsAnswer */
-    JobsAnswer: {
-      /**
-       * Jobs
-       * @description The latest first.
-       */
-      jobs: components["schemas"]["JobSummary"][];
-    };
-    /**
-     * JobSummary
-     * @description A job without its results.
-     */
-    JobSummary: {
-      /** Id */
-      id: string;
-      /**
-       * Kind
-       * @enum {string}
-       */
-      kind: "image" | "batch" | "video";
-      /** @description `finished`, `failed` and `cancelled` are final. */
-      state: components["schemas"]["State"];
-      /** Reason */
-      reason: ("worker_died" | "internal" | "cancelled") | null;
-      /** Detail */
-      detail: string | null;
-      progress: components["schemas"]["Progress"];
-      /** Filenames */
-      filenames: string[];
-      /**
-       * Created At
-       * Format: date-time
-       */
-      created_at: string;
-      /** Started At */
-      started_at: string | null;
-      /** Finished At */
-      finished_at: string | null;
-      /**
-       * Expires At
-       * @description When the job is forgotten.
-       */
-      expires_at: string | null;
-      /**
-       * Verdicts
-       * @description How many files got each, so far.
-       */
-      verdicts: {
-        [key: string]: number;
       };
     };
   };
@@ -1320,7 +1701,7 @@ export interface operations {
           "application/json": components["schemas"]["Health"];
         };
       };
-      /** @description `internal`: Unmask failed */
+      /** @description `internal`: Unmask failed; `invalid_request`: The request is not what was expected */
       default: {
         headers: {
           [name: string]: unknown;
@@ -1352,13 +1733,15 @@ export interface operations {
       /** @description `busy`: Too many analyses at once */
       503: {
         headers: {
+          /** @description In how many seconds to come back. */
+          "Retry-After"?: number;
           [name: string]: unknown;
         };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
-      /** @description `internal`: Unmask failed */
+      /** @description `internal`: Unmask failed; `invalid_request`: The request is not what was expected */
       default: {
         headers: {
           [name: string]: unknown;
@@ -1387,7 +1770,7 @@ export interface operations {
           "application/json": components["schemas"]["ModelAnswer"];
         };
       };
-      /** @description `internal`: Unmask failed */
+      /** @description `internal`: Unmask failed; `invalid_request`: The request is not what was expected */
       default: {
         headers: {
           [name: string]: unknown;
@@ -1454,7 +1837,7 @@ export interface operations {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
-      /** @description `undecodable`: The file is damaged or no picture */
+      /** @description `undecodable`: The file is empty, damaged or cut short */
       422: {
         headers: {
           [name: string]: unknown;
@@ -1466,13 +1849,15 @@ export interface operations {
       /** @description `busy`: Too many analyses at once */
       503: {
         headers: {
+          /** @description In how many seconds to come back. */
+          "Retry-After"?: number;
           [name: string]: unknown;
         };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
-      /** @description `internal`: Unmask failed */
+      /** @description `internal`: Unmask failed; `invalid_request`: The request is not what was expected */
       default: {
         headers: {
           [name: string]: unknown;
@@ -1533,13 +1918,15 @@ export interface operations {
       /** @description `busy`: Too many analyses at once */
       503: {
         headers: {
+          /** @description In how many seconds to come back. */
+          "Retry-After"?: number;
           [name: string]: unknown;
         };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
-      /** @description `internal`: Unmask failed */
+      /** @description `internal`: Unmask failed; `invalid_request`: The request is not what was expected */
       default: {
         headers: {
           [name: string]: unknown;
@@ -1604,7 +1991,7 @@ export interface operations {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
-      /** @description `undecodable`: The file is damaged or no picture */
+      /** @description `undecodable`: The file is empty, damaged or cut short */
       422: {
         headers: {
           [name: string]: unknown;
@@ -1616,13 +2003,15 @@ export interface operations {
       /** @description `busy`: Too many analyses at once */
       503: {
         headers: {
+          /** @description In how many seconds to come back. */
+          "Retry-After"?: number;
           [name: string]: unknown;
         };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
-      /** @description `internal`: Unmask failed */
+      /** @description `internal`: Unmask failed; `invalid_request`: The request is not what was expected */
       default: {
         headers: {
           [name: string]: unknown;
@@ -1674,7 +2063,7 @@ export interface operations {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
-      /** @description `internal`: Unmask failed */
+      /** @description `internal`: Unmask failed; `invalid_request`: The request is not what was expected */
       default: {
         headers: {
           [name: string]: unknown;
@@ -1703,9 +2092,11 @@ export interface operations {
       };
     };
     responses: {
-      /** @description Accepted */
+      /** @description The job, which waits. */
       202: {
         headers: {
+          /** @description Of the job. */
+          Location?: string;
           [name: string]: unknown;
         };
         content: {
@@ -1733,13 +2124,15 @@ export interface operations {
       /** @description `busy`: Too many analyses at once */
       503: {
         headers: {
+          /** @description In how many seconds to come back. */
+          "Retry-After"?: number;
           [name: string]: unknown;
         };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
-      /** @description `internal`: Unmask failed */
+      /** @description `internal`: Unmask failed; `invalid_request`: The request is not what was expected */
       default: {
         headers: {
           [name: string]: unknown;
@@ -1775,7 +2168,7 @@ export interface operations {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
-      /** @description `internal`: Unmask failed */
+      /** @description `internal`: Unmask failed; `invalid_request`: The request is not what was expected */
       default: {
         headers: {
           [name: string]: unknown;
@@ -1816,7 +2209,7 @@ export interface operations {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
-      /** @description `internal`: Unmask failed */
+      /** @description `internal`: Unmask failed; `invalid_request`: The request is not what was expected */
       default: {
         headers: {
           [name: string]: unknown;
@@ -1864,7 +2257,7 @@ export interface operations {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
-      /** @description `internal`: Unmask failed */
+      /** @description `internal`: Unmask failed; `invalid_request`: The request is not what was expected */
       default: {
         headers: {
           [name: string]: unknown;
@@ -1908,13 +2301,15 @@ export interface operations {
       /** @description `busy`: Too many analyses at once */
       503: {
         headers: {
+          /** @description In how many seconds to come back. */
+          "Retry-After"?: number;
           [name: string]: unknown;
         };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
-      /** @description `internal`: Unmask failed */
+      /** @description `internal`: Unmask failed; `invalid_request`: The request is not what was expected */
       default: {
         headers: {
           [name: string]: unknown;
@@ -1957,7 +2352,7 @@ export interface operations {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
-      /** @description `internal`: Unmask failed */
+      /** @description `internal`: Unmask failed; `invalid_request`: The request is not what was expected */
       default: {
         headers: {
           [name: string]: unknown;
@@ -2042,6 +2437,22 @@ export const framePredictionPredictionValues: ReadonlyArray<
 export const trackAnswerLabelAnyOf0Values: ReadonlyArray<
   FlattenedDeepRequired<components>["schemas"]["TrackAnswer"]["label"]
 > = ["REAL", "FAKE"];
+export const jobSummaryKindValues: ReadonlyArray<
+  FlattenedDeepRequired<components>["schemas"]["JobSummary"]["kind"]
+> = ["image", "batch", "video"];
+export const jobSummaryReasonAnyOf0Values: ReadonlyArray<
+  FlattenedDeepRequired<components>["schemas"]["JobSummary"]["reason"]
+> = ["worker_died", "internal", "cancelled"];
+export const progressUnitValues: ReadonlyArray<
+  FlattenedDeepRequired<components>["schemas"]["Progress"]["unit"]
+> = ["files", "frames"];
+export const stateValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["State"]> = [
+  "queued",
+  "running",
+  "finished",
+  "failed",
+  "cancelled",
+];
 export const jobAnswerKindValues: ReadonlyArray<
   FlattenedDeepRequired<components>["schemas"]["JobAnswer"]["kind"]
 > = ["image", "batch", "video"];
@@ -2066,19 +2477,3 @@ export const jobVideoKindValues: ReadonlyArray<
 export const jobVideoLabelAnyOf0Values: ReadonlyArray<
   FlattenedDeepRequired<components>["schemas"]["JobVideo"]["label"]
 > = ["REAL", "FAKE"];
-export const progressUnitValues: ReadonlyArray<
-  FlattenedDeepRequired<components>["schemas"]["Progress"]["unit"]
-> = ["files", "frames"];
-export const stateValues: ReadonlyArray<FlattenedDeepRequired<components>["schemas"]["State"]> = [
-  "queued",
-  "running",
-  "finished",
-  "failed",
-  "cancelled",
-];
-export const jobSummaryKindValues: ReadonlyArray<
-  FlattenedDeepRequired<components>["schemas"]["JobSummary"]["kind"]
-> = ["image", "batch", "video"];
-export const jobSummaryReasonAnyOf0Values: ReadonlyArray<
-  FlattenedDeepRequired<components>["schemas"]["JobSummary"]["reason"]
-> = ["worker_died", "internal", "cancelled"];

@@ -65,21 +65,29 @@ def problems(*codes: str) -> ResponseDict:
     by_status: dict[str, list[str]] = {}
     for code in codes:
         by_status.setdefault(str(PROBLEMS[code].status.value), []).append(code)
+    answers = {status: _problem(*codes) for status, codes in by_status.items()}
+    if "busy" in codes:
+        wait = {"description": "In how many seconds to come back.", "schema": {"type": "integer"}}
+        answers["503"]["headers"] = {"Retry-After": wait}
+    return cast(ResponseDict, answers)
+
+
+def _problem(*codes: str) -> dict[str, Any]:
     return {
-        status: {
-            "description": "; ".join(f"`{code}`: {PROBLEMS[code].title}" for code in codes),
-            "content": {
-                "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
-            },
-        }
-        for status, codes in by_status.items()
+        "description": "; ".join(f"`{code}`: {PROBLEMS[code].title}" for code in codes),
+        "content": _content("Problem", "application/problem+json"),
     }
+
+
+def _content(schema: str, mimetype: str = "application/json") -> dict[str, Any]:
+    return {mimetype: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
 
 
 api = APIBlueprint(
     "api",
     __name__,
-    abp_responses={"default": problems("internal")["500"]},
+    # The server's name, and pages of other sites, can be wrong for any route.
+    abp_responses={"default": _problem("internal", "invalid_request")},
     operation_id_callback=lambda *, name, **_: name,
 )
 
@@ -222,7 +230,13 @@ def detect_video(form: VideoForm, query: VideoQuery) -> dict[str, Any]:
 @api.post(
     "/api/jobs",
     responses={
-        202: JobAnswer,
+        202: {
+            "description": "The job, which waits.",
+            "content": _content("JobAnswer"),
+            "headers": {
+                "Location": {"description": "Of the job.", "schema": {"type": "string"}},
+            },
+        },
         **problems("missing_field", "invalid_request", "too_large", "too_many_files", "busy"),
     },
 )

@@ -45,7 +45,7 @@ PROBLEMS = {
     "clip_too_long": Kind(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Too long to be answered at once"),
     "store_off": Kind(HTTPStatus.NOT_FOUND, "This server keeps no list of results"),
     "unsupported_format": Kind(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "A format Unmask does not read"),
-    "undecodable": Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "The file is damaged or no picture"),
+    "undecodable": Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "The file is empty, damaged or cut short"),
     "unreadable": Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "The file could not be read"),
     "internal": Kind(HTTPStatus.INTERNAL_SERVER_ERROR, "Unmask failed"),
     "busy": Kind(HTTPStatus.SERVICE_UNAVAILABLE, "Too many analyses at once"),

@@ -88,6 +88,17 @@ PREVIEW_PX = 1600
 KEEP = "Whether the answer, without its pictures, goes into the list of this server, if it has one."
 JOB_ID = "Of the job that keeps this answer; null where none does."
 
+Told = Annotated[Verdict, Field(description="What to show to a person.")]
+Why = Annotated[Reason | None, Field(description="Why the verdict is missing, weak or partial.")]
+Detail = Annotated[str | None, Field(description="What to do, or what may help.")]
+Seconds = Annotated[float, Field(description="In seconds of the video.")]
+Side = Annotated[int | None, Field(description="In px, upright; null where nothing was decoded.")]
+Format = Annotated[str | None, Field(description="By the content; null where nothing was decoded.")]
+Stages = Annotated[dict[str, float], Field(description="Milliseconds of each stage of the work.")]
+Time = Annotated[datetime, Field(description="When this was answered, UTC.")]
+NoPath = Annotated[str | None, Field(description="Null: the API knows no path of the file.")]
+FileName = Annotated[str, Field(description="As the file was sent.")]
+
 
 class ChosenFile(FileStorage):
     """A file of a multipart form; not a text field, nor a file input left empty."""
@@ -187,22 +198,22 @@ class Wire(BaseModel):
 
 
 class Health(Wire):
-    status: Literal["running"]
-    app_name: str
-    version: str
-    model_loaded: bool
+    status: Literal["running"] = Field(description="The only one there is.")
+    app_name: str = Field(description="The name of the program.")
+    version: str = Field(description="The version of the program.")
+    model_loaded: bool = Field(description="Always true: no server starts without its model.")
 
 
 class Ready(Wire):
-    status: Literal["ready"]
+    status: Literal["ready"] = Field(description="There is room for another request.")
 
 
 class Problem(Wire):
     """Why a request failed (RFC 9457)."""
 
     type: str = Field(description="Where `code` is explained.")
-    title: str
-    status: int
+    title: str = Field(description="What `code` stands for, in words that never change.")
+    status: int = Field(description="The HTTP status.")
     detail: str = Field(description="What was expected, what came, what to do.")
     instance: str = Field(description="The path that was asked.")
     code: str = Field(
@@ -215,8 +226,8 @@ class Problem(Wire):
 class Probabilities(Wire):
     """In percent, between 0.1 and 99.9: no answer is certain."""
 
-    REAL: float
-    FAKE: float
+    REAL: float = Field(description="That the face is genuine.")
+    FAKE: float = Field(description="That it was manipulated.")
 
 
 class HeatmapAnswer(Wire):
@@ -234,12 +245,14 @@ class QualityAnswer(Wire):
     """What limits how far an answer may be trusted."""
 
     face_px: float = Field(description="The longer side of the face, in px of the photo.")
-    sharpness: float
+    sharpness: float = Field(
+        description="The standard deviation of the Laplacian of the aligned crop, in grey levels."
+    )
     yaw: float = Field(description="0 is frontal, 1 is profile.")
-    roll_deg: float
+    roll_deg: float = Field(description="The tilt of the eyes, in degrees.")
     truncated: float = Field(description="The share of the face outside the photo.")
     jpeg_quality: int | None = Field(description="Of the file; null where it is no JPEG.")
-    reasons: list[Reason]
+    reasons: list[Reason] = Field(description="Each rule of the model card it breaks.")
 
 
 class FaceAnswer(Wire):
@@ -249,12 +262,12 @@ class FaceAnswer(Wire):
         "photo)."
     )
     detection_score: float = Field(description="How sure it is that this is a face, in [0, 1].")
-    verdict: Verdict
-    reason: Reason | None
+    verdict: Told
+    reason: Why
     p_fake: float | None = Field(description="In [0, 1]; null exactly where not analysed.")
-    label: Label | None
+    label: Label | None = Field(description="FAKE where `p_fake` is above one half.")
     confidence: float | None = Field(description="`max(p_fake, 1 - p_fake)`: a fraction.")
-    quality: QualityAnswer
+    quality: QualityAnswer = Field(description="How far the answer may be trusted.")
     contributions: dict[str, float] | None = Field(
         description="How much the answer would fall without each branch of the model, in logits."
     )
@@ -262,13 +275,13 @@ class FaceAnswer(Wire):
         description="Mean log power of the face in 16 bands of equal width, from 0 to 0.5 cycles "
         "per pixel of its aligned crop; natural logarithm. Null where not analysed."
     )
-    heatmap: HeatmapAnswer | None
+    heatmap: HeatmapAnswer | None = Field(description="Null where not asked for, or not analysed.")
 
 
 class ImageFacts(Wire):
-    width: int | None
-    height: int | None
-    format: str | None
+    width: Side
+    height: Side
+    format: Format
     n_bytes: int | None = Field(description="The size of the file.")
     camera: dict[str, str] = Field(
         description="What the file claims of its origin, which anyone can change."
@@ -278,9 +291,9 @@ class ImageFacts(Wire):
 class Identity(Wire):
     """Which weights gave an answer."""
 
-    name: str
-    version: str
-    sha256: str
+    name: str = Field(description="The name of the model.")
+    version: str = Field(description="The version of the model.")
+    sha256: str = Field(description="Of the weights file.")
 
 
 class ImageAnswer(Wire):
@@ -288,24 +301,24 @@ class ImageAnswer(Wire):
 
     prediction: Label | None = Field(description="Null where nothing was analysed.")
     confidence: float | None = Field(description="Of `prediction`, in percent.")
-    probabilities: Probabilities | None
-    face_detected: bool
+    probabilities: Probabilities | None = Field(description="Null where nothing was analysed.")
+    face_detected: bool = Field(description="Whether there was a face, analysed or not.")
     gradcam_image: str | None = Field(description="The photo with the heat map, as base64 JPEG.")
     processing_time: float = Field(description="In seconds.")
-    timestamp: datetime
-    path: str | None
-    kind: Literal["image"]
+    timestamp: Time
+    path: NoPath
+    kind: Literal["image"] = Field(description="Tells photos from videos.")
     sha256: str | None = Field(description="Of the file.")
-    verdict: Verdict
-    reason: Reason | None
-    detail: str | None
+    verdict: Told
+    reason: Why
+    detail: Detail
     p_fake: float | None = Field(description="Of the face that decided, in [0, 1].")
     label: Label | None = Field(description="The same as `prediction`.")
     headline_face: int | None = Field(description="The index of the face that decided.")
-    faces: list[FaceAnswer]
-    image: ImageFacts
-    model: Identity
-    timings_ms: dict[str, float]
+    faces: list[FaceAnswer] = Field(description="Every face that was found.")
+    image: ImageFacts = Field(description="What is known of the file.")
+    model: Identity = Field(description="Which weights gave the answer.")
+    timings_ms: Stages
 
 
 class KeptImage(ImageAnswer):
@@ -317,7 +330,7 @@ class KeptImage(ImageAnswer):
 class BatchItem(ImageAnswer):
     """What is known of one photo of a batch, or why nothing is."""
 
-    filename: str
+    filename: FileName
     status: int = Field(description="The HTTP status this photo alone would have had.")
     problem: Problem | None = Field(description="Null where the photo was read.")
 
@@ -325,42 +338,42 @@ class BatchItem(ImageAnswer):
 class BatchAnswer(Wire):
     job_id: str | None = Field(description=JOB_ID)
     results: list[BatchItem] = Field(description="One per photo, in the order sent.")
-    total_processed: int
+    total_processed: int = Field(description="How many files came.")
     total_time: float = Field(description="In seconds.")
 
 
 class FramePrediction(Wire):
     frame: int = Field(description="Its number in the video, from 0.")
-    prediction: Label
+    prediction: Label = Field(description="Of its face most likely fake.")
     confidence: float = Field(description="In percent.")
 
 
 class IntervalAnswer(Wire):
     """A stretch of time that looks manipulated."""
 
-    start_s: float
-    end_s: float
-    p_fake: float
+    start_s: Seconds
+    end_s: Seconds
+    p_fake: float = Field(description="Of its frames, in [0, 1].")
 
 
 class TrackInterval(IntervalAnswer):
-    track: int
+    track: int = Field(description="The index of the person in `tracks`.")
 
 
 class TrackAnswer(Wire):
     """What is known of one person."""
 
-    verdict: Verdict
-    reason: Reason | None
-    p_fake: float | None
-    label: Label | None
-    confidence: float | None
+    verdict: Told
+    reason: Why
+    p_fake: float | None = Field(description="In [0, 1]; null where nothing was scored.")
+    label: Label | None = Field(description="FAKE where `p_fake` is above one half.")
+    confidence: float | None = Field(description="`max(p_fake, 1 - p_fake)`: a fraction.")
     vote_share: float | None = Field(description="Of FAKE, where votes were counted.")
-    start_s: float
-    end_s: float
-    n_faces: int
-    n_scored: int
-    intervals: list[IntervalAnswer]
+    start_s: Seconds
+    end_s: Seconds
+    n_faces: int = Field(description="In how many frames the person was found.")
+    n_scored: int = Field(description="How many of these the answer rests on.")
+    intervals: list[IntervalAnswer] = Field(description="When the person looks manipulated.")
 
 
 class FrameFace(FaceAnswer):
@@ -368,29 +381,31 @@ class FrameFace(FaceAnswer):
 
 
 class FrameAnswer(Wire):
-    index: int
-    time_s: float
+    index: int = Field(description="Its number in the video, from 0.")
+    time_s: Seconds
     reason: Reason | None = Field(description="Why no face of the frame was scored.")
-    faces: list[FrameFace]
+    faces: list[FrameFace] = Field(description="Every face that was found.")
 
 
 class CoverageAnswer(Wire):
-    """How much of the video the answer rests on."""
+    """How much of the video the answer rests on; `sampled` is `scored` and all `rejected`."""
 
-    duration_s: float
-    analysed_share: float
-    sampled: int
-    decoded: int
-    with_face: int
-    scored: int
-    rejected: dict[str, int]
+    duration_s: float = Field(description="Of the video.")
+    analysed_share: float = Field(
+        description="The share of the duration within half a second of a scored frame, in [0, 1]."
+    )
+    sampled: int = Field(description="How many frames were to be looked at.")
+    decoded: int = Field(description="How many of these could be decoded.")
+    with_face: int = Field(description="How many had a face.")
+    scored: int = Field(description="How many had a face that was scored.")
+    rejected: dict[Reason, int] = Field(description="How many were not scored, by the reason.")
 
 
 class VideoFacts(Wire):
-    width: int | None
-    height: int | None
-    format: str | None
-    codec: str | None
+    width: Side
+    height: Side
+    format: Format
+    codec: str | None = Field(description="Of its pictures; null where it is not known.")
 
 
 class VideoAnswer(Wire):
@@ -398,18 +413,18 @@ class VideoAnswer(Wire):
 
     prediction: Label | None = Field(description="Null where nothing was analysed.")
     confidence: float | None = Field(description="Of `prediction`, in percent.")
-    frames_analyzed: int
+    frames_analyzed: int = Field(description="How many frames were scored.")
     frame_predictions: list[FramePrediction] = Field(
         description="Of each frame that was scored, its face most likely fake."
     )
     processing_time: float = Field(description="In seconds.")
-    timestamp: datetime
-    path: str | None
-    kind: Literal["video"]
+    timestamp: Time
+    path: NoPath
+    kind: Literal["video"] = Field(description="Tells videos from photos.")
     sha256: str | None = Field(description="Of the file.")
-    verdict: Verdict
-    reason: Reason | None
-    detail: str | None
+    verdict: Told
+    reason: Why
+    detail: Detail
     p_fake: float | None = Field(description="Of the person who decided, in [0, 1].")
     label: Label | None = Field(description="The same as `prediction`.")
     method: str | None = Field(
@@ -419,10 +434,12 @@ class VideoAnswer(Wire):
     tracks: list[TrackAnswer] = Field(description="One per person.")
     intervals: list[TrackInterval] = Field(description="Of all people.")
     frames: list[FrameAnswer] = Field(description="Every frame that was looked at.")
-    coverage: CoverageAnswer | None
-    video: VideoFacts
-    model: Identity
-    timings_ms: dict[str, float]
+    coverage: CoverageAnswer | None = Field(
+        description="How much of the video the answer rests on; null where it could not be read."
+    )
+    video: VideoFacts = Field(description="What is known of the file.")
+    model: Identity = Field(description="Which weights gave the answer.")
+    timings_ms: Stages
 
 
 class KeptVideo(VideoAnswer):
@@ -440,39 +457,49 @@ class JobImage(BatchItem):
 class JobVideo(VideoAnswer):
     """What is known of one video of a job, or why nothing is."""
 
-    filename: str
+    filename: FileName
     status: int = Field(description="The HTTP status this video alone would have had.")
     problem: Problem | None = Field(description="Null where the video was read.")
     files: dict[str, str] = Field(description="Addresses of the pictures that were asked for.")
 
 
 class Progress(Wire):
-    done: int
+    done: int = Field(description="How many are judged.")
     total: int = Field(description="0 as long as it is not known.")
-    unit: Literal["files", "frames"]
+    unit: Literal["files", "frames"] = Field(
+        description="Frames where the job is one video, else files."
+    )
 
 
 class JobSummary(Wire):
     """A job without its results."""
 
-    id: str
-    kind: Literal["image", "batch", "video"]
+    id: str = Field(description="Part of the address of the job.")
+    kind: Literal["image", "batch", "video"] = Field(
+        description="`batch` of several files; of one, what its content is."
+    )
     state: State = Field(description="`finished`, `failed` and `cancelled` are final.")
-    reason: Literal["worker_died", "internal", "cancelled"] | None
-    detail: str | None
-    progress: Progress
-    filenames: list[str]
-    created_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
-    expires_at: datetime | None = Field(description="When the job is forgotten.")
+    reason: Literal["worker_died", "internal", "cancelled"] | None = Field(
+        description="Why the job failed or was cancelled, else null."
+    )
+    detail: str | None = Field(description="The same in words.")
+    progress: Progress = Field(description="How far the job is.")
+    filenames: list[str] = Field(description="As the files were sent.")
+    created_at: datetime = Field(description="UTC; what `before` of the list compares with.")
+    started_at: datetime | None = Field(description="UTC; null while the job waits.")
+    finished_at: datetime | None = Field(description="UTC; null until the job has ended.")
+    expires_at: datetime | None = Field(
+        description="When the job is forgotten, UTC; null until it has ended."
+    )
     verdicts: dict[Verdict, int] = Field(description="How many files got each, so far.")
 
 
 class JobAnswer(JobSummary):
     """A job and what is known of its files so far, in the order sent."""
 
-    results: list[Annotated[JobImage | JobVideo, Field(discriminator="kind")]]
+    results: list[Annotated[JobImage | JobVideo, Field(discriminator="kind")]] = Field(
+        description="One per file that is judged so far."
+    )
 
 
 class JobsAnswer(Wire):
@@ -480,39 +507,39 @@ class JobsAnswer(Wire):
 
 
 class Limits(Wire):
-    max_video_bytes: int
-    max_video_s: float
-    max_clip_s: float = Field(description="Longer videos are jobs.")
-    video_formats: list[str]
+    max_video_bytes: int = Field(description="Largest video.")
+    max_video_s: float = Field(description="Longest video, in seconds.")
+    max_clip_s: float = Field(description="Longer videos are jobs; in seconds.")
+    video_formats: list[str] = Field(description="What is read as a video.")
     has_list: bool = Field(description="Whether `GET /api/jobs` lists what was done here.")
     keeps_answers: bool = Field(description="Whether what is answered at once is listed there too.")
-    max_image_bytes: int
-    max_image_pixels: int
-    max_batch_files: int
-    max_batch_bytes: int
-    formats: list[str]
+    max_image_bytes: int = Field(description="Largest photo.")
+    max_image_pixels: int = Field(description="Largest photo, width times height.")
+    max_batch_files: int = Field(description="Most files of one batch or job.")
+    max_batch_bytes: int = Field(description="Most bytes of one batch.")
+    formats: list[str] = Field(description="What is read as a photo.")
 
 
 class ModelAnswer(Wire):
     """The model card and the limits of this server."""
 
-    name: str
-    version: str
-    sha256: str
-    architecture: str
-    branches: list[str]
-    input_size: int
-    crop_margin: float
-    normalisation: str
-    classes: tuple[str, str]
-    spectrum_id: str
-    calibration: dict[str, Any]
-    thresholds: dict[str, float]
-    quality_rules: dict[str, float]
+    name: str = Field(description="The name of the model.")
+    version: str = Field(description="The version of the model.")
+    sha256: str = Field(description="Of the weights file.")
+    architecture: str = Field(description="Of the network.")
+    branches: list[str] = Field(description="What `contributions` of a face has.")
+    input_size: int = Field(description="The side of an aligned crop, in px.")
+    crop_margin: float = Field(description="How far the crop reaches around the face.")
+    normalisation: str = Field(description="Of the pixels, before the network.")
+    classes: tuple[str, str] = Field(description="In the order of the logits.")
+    spectrum_id: str = Field(description="Which spectrum the frequency branch reads.")
+    calibration: dict[str, Any] = Field(description="How logits become `p_fake`.")
+    thresholds: dict[str, float] = Field(description="Where `p_fake` becomes a verdict.")
+    quality_rules: dict[str, float] = Field(description="What a face must keep to be trusted.")
     documentation: dict[str, Any] = Field(
         description="Training data and their terms, metrics, known failures."
     )
-    limits: Limits
+    limits: Limits = Field(description="What this server takes.")
 
 
 def image_answer(
