@@ -32,7 +32,10 @@ __all__ = ["Jobs", "run_workers"]
 
 log = logging.getLogger(__name__)
 
-POLL_S, HEARTBEAT_S = 0.2, 10.0
+POLL_S = 0.2
+HEARTBEAT_S = 2.0
+"""Between two signs of life. That somebody has left is seen only when the second one is sent."""
+
 DELETED = "It was deleted."
 JOB_ID = re.compile("[0-9a-f]{32}")
 
