@@ -103,8 +103,8 @@ def refuse_rest(name: str, n_taken: int) -> None:
         RequestError: `invalid_request`.
     """
     if sum(bool(file.filename) for _, file in request.files.items(multi=True)) > n_taken:
-        taken = "one file" if n_taken == 1 else "files"
-        expected = f"Expected no file but {taken} in the field {name!r}."
+        taken = "one file, in" if name == "file" else "files only in"
+        expected = f"Expected {taken} the field {name!r}."
         many = "For many there are POST /api/detect/batch and POST /api/jobs, with 'files[]'."
         raise RequestError("invalid_request", f"{expected} {_what_came()} {many}")
 
