@@ -64,6 +64,33 @@ def png(
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
+def tiff(
+    width: int,
+    bits: int | tuple[int, ...],
+    photometric: int,
+    data: bytes,
+    more: dict[int, int] | None = None,
+) -> bytes:
+    """An uncompressed TIFF, also of kinds that Pillow does not write; a strip for each plane."""
+    depths = np.atleast_1d(bits)
+    height = len(data) * 8 // (int(depths.sum()) * width)
+    n_strips = len(depths)
+    size = len(data) // n_strips
+    tags: dict[int, object] = {256: width, 257: height, 258: depths, 259: 1, 262: photometric}
+    tags[273] = [8 + size * strip for strip in range(n_strips)]
+    tags |= {277: 1, 278: height, 279: [size] * n_strips, **(more or {})}
+    outside, entries = b"", b""
+    for tag, value in sorted(tags.items()):
+        values = np.atleast_1d(value).astype("<u4")
+        packed = values.tobytes()
+        if len(values) > 1:
+            packed = struct.pack("<I", 8 + len(data) + len(outside))
+            outside += values.tobytes()
+        entries += struct.pack("<HHI", tag, 4, len(values)) + packed
+    directory = struct.pack("<H", len(tags)) + entries + bytes(4)
+    return b"II*\0" + struct.pack("<I", 8 + len(data) + len(outside)) + data + outside + directory
+
+
 def gif_bomb(side: int) -> bytes:
     """A screen of 1 x 1 whose first frame claims `side` x `side`."""
     screen = b"GIF89a" + struct.pack("<HHBBB", 1, 1, 0x80, 0, 0) + bytes(6)
@@ -218,11 +245,24 @@ def test_a_key_of_16_bits_is_transparent_too() -> None:
 def test_grey_tiff_of_more_than_8_bits(
     bits: int, photometric: int, data: bytes, expected: list[int]
 ) -> None:
-    tags = {256: 2, 257: 1, 258: bits, 259: 1, 262: photometric, 273: 8, 277: 1, 278: 1}
-    tags[279] = len(data)
-    entries = [struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items()]
-    head = b"II*\0" + struct.pack("<I", 8 + len(data)) + data + struct.pack("<H", len(tags))
-    assert read(head + b"".join(entries) + b"\0" * 4).pixels[0, :, 0].tolist() == expected
+    picture = read(tiff(2, bits, photometric, data))
+    assert picture.pixels[0, :, 0].tolist() == expected
+
+
+@pytest.mark.parametrize("bits", [10, 15])
+def test_a_kind_that_is_not_read_is_not_called_damaged_alone(bits: int) -> None:
+    with pytest.raises(UndecodableError, match="or of a rare kind that is not read here"):
+        read(tiff(2, bits, 1, bytes(4)))
+
+
+def test_a_tiff_that_pillow_takes_for_noise() -> None:
+    """Uncompressed planes of 16 bits: each half of a sample would be one."""
+    planes = np.moveaxis(np.asarray(quarters()).astype("<u2") * 257, 2, 0)
+    noise = tiff(64, (16, 16, 16), 2, planes.tobytes(), {277: 3, 284: 2})
+    with pytest.raises(UnsupportedFormatError, match="its colours one after another"):
+        read(noise)
+    bytewise = tiff(64, (8, 8, 8), 2, planes.astype(np.uint8).tobytes(), {277: 3, 284: 2})
+    assert np.array_equal(read(bytewise).pixels, np.asarray(quarters()))
 
 
 def test_a_jpeg_of_endless_scans_is_refused(scans: Callable[[int], bytes]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -55,6 +56,9 @@ WHITE_IS_ZERO = 0
 PREVIEW = 1
 """A bit of a TIFF's kind of picture: a smaller one of another, as DNG and NEF files begin with."""
 
+IN_PLANES, UNCOMPRESSED = 2, 1
+"""How a TIFF may keep its colours, one after another, and that they are as they are."""
+
 STRIP_PX = 64
 
 
@@ -97,11 +101,8 @@ def read(
     try:
         image = PIL.Image.open(io.BytesIO(data), formats=(name,))
         _check_size(image.width, image.height, max_pixels)
-        if name == "TIFF" and getattr(image, "tag_v2", {}).get(Base.NewSubfileType, 0) & PREVIEW:
-            raise UnsupportedFormatError(
-                "This is a camera's raw file, or another TIFF that begins with a small preview of "
-                "its picture, which is not to be judged in its place; save it as JPEG or TIFF."
-            )
+        if name == "TIFF":
+            _check_tiff(getattr(image, "tag_v2", {}))
         image.load()
         if name == "PNG" and data[24] == 16 and "transparency" in image.info:
             # Pillow keeps the high byte of each sample, but both of what is transparent.
@@ -111,6 +112,11 @@ def read(
         raise
     except (PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning) as error:
         raise TooLargeError(_too_many_pixels("far more", max_pixels)) from error
+    except PIL.UnidentifiedImageError as error:
+        raise UndecodableError(
+            f"The file begins as {name} but is damaged or cut short, or of a rare kind that is not "
+            "read here; get a complete copy, or save it as PNG."
+        ) from error
     # Pillow's decoders raise whatever damaged bytes make them trip over, from OSError to KeyError.
     except Exception as error:
         raise UndecodableError(
@@ -142,6 +148,21 @@ def _check_size(width: int, height: int, max_pixels: int) -> None:
         raise UndecodableError(f"The picture is empty: {width} x {height} pixels.")
     if width * height > max_pixels:
         raise TooLargeError(_too_many_pixels(f"{width} x {height}", max_pixels))
+
+
+def _check_tiff(tags: Mapping[int, Any]) -> None:
+    if tags.get(Base.NewSubfileType, 0) & PREVIEW:
+        raise UnsupportedFormatError(
+            "This is a camera's raw file, or another TIFF that begins with a small preview of "
+            "its picture, which is not to be judged in its place; save it as JPEG or TIFF."
+        )
+    layout = tags.get(Base.PlanarConfiguration), tags.get(Base.Compression, UNCOMPRESSED)
+    # Pillow would take each half of a sample for one, and noise for a picture.
+    if layout == (IN_PLANES, UNCOMPRESSED) and max(tags.get(Base.BitsPerSample, (1,))) > 8:
+        raise UnsupportedFormatError(
+            "The TIFF has its colours one after another, uncompressed and in more than 8 bits, "
+            "which is not read here; save it as PNG."
+        )
 
 
 def _too_many_pixels(size: str, max_pixels: int) -> str:
