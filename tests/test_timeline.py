@@ -345,6 +345,14 @@ def test_a_file_cut_short_says_so(clip: Callable[..., bytes], tmp_path: object) 
     assert report.coverage.analysed_share < 0.75
 
 
+def test_other_tracks_of_a_file_are_told(video: Video, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert watched(video, lambda _: [face(0.02)]).detail is None
+    monkeypatch.setattr(video, "info", dataclasses.replace(video.info, has_more=True))
+    report = watched(video, lambda _: [face(0.02)])
+    assert (report.verdict, report.reason) == (Verdict.LIKELY_REAL, None)
+    assert "Only one track of pictures" in (report.detail or "")
+
+
 def test_progress_ends_at_all_of_all(video: Video) -> None:
     told: list[tuple[int, int]] = []
     timeline = Timeline(

@@ -245,9 +245,31 @@ def test_sound_beside_the_pictures_is_passed_over(clip: Clip) -> None:
         assert [number_of(frame.pixels) for frame in video.frames([3, 11])] == [3, 11]
 
 
+@pytest.mark.parametrize("shown", [0, 1])
+def test_of_several_tracks_the_one_that_players_show(shown: int) -> None:
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as output:
+        streams = [output.add_stream("libx264", rate=10) for _ in range(2)]
+        for stream in streams:
+            stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
+        for stream, pictures in zip(streams, (numbered(4), numbered(8)[4:]), strict=True):
+            for picture in pictures:
+                output.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            output.mux(stream.encode(None))
+    data = bytearray(buffer.getvalue())
+    at = -1
+    for number in range(2):
+        at = data.index(b"tkhd", at + 1)
+        data[at + 7] = 3 if number == shown else 2  # the lowest bit of its flags: enabled
+    with Video(bytes(data)) as video:
+        assert video.info.has_more
+        numbers = [number_of(frame.pixels) for frame in video.frames(range(4))]
+        assert numbers == [4 * shown + n for n in range(4)]
+
+
 def test_one_frame(clip: Clip) -> None:
     with Video(clip(numbered(1))) as video:
-        assert video.info.n_frames == 1
+        assert (video.info.n_frames, video.info.has_more) == (1, False)
         assert [frame.index for frame in video.frames(video.spread(30))] == [0]
 
 

@@ -49,6 +49,10 @@ CLOSER_FRAMES = 12
 FINE_S = 1.0
 """Samples this close leave nothing to look at more closely."""
 
+ONE_TRACK = (
+    "Only one track of pictures in this file was looked at, and it has more: save the others as "
+    "files of their own, to judge them all."
+)
 NOT_UPRIGHT = "A face on its side or upside down is often missed: turn the video upright."
 
 UNSEEN = (Reason.UNDECODABLE, Reason.TIMED_OUT)
@@ -204,7 +208,8 @@ class Timeline:
         info = self._video.info
         reason = _reason(tracks, frames, decider)
         sideways = NOT_UPRIGHT if reason is Reason.NO_FACE else None
-        remarks = (sideways, self._out_of_time(), self._cut_short())
+        others = ONE_TRACK if info.has_more else None
+        remarks = (others, sideways, self._out_of_time(), self._cut_short())
         return VideoReport(
             path=path,
             sha256=info.sha256,

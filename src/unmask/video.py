@@ -80,7 +80,8 @@ class VideoInfo:
     """What is known of a video before it is analysed.
 
     `width` and `height` are px of the upright picture. `filled_s` is how long the `n_frames` that
-    are there last; `duration_s` is what the file declares, or that where it is longer.
+    are there last; `duration_s` is what the file declares, or that where it is longer. `has_more`
+    is true where the file has other tracks of pictures, which are not looked at.
     """
 
     format: str
@@ -91,6 +92,7 @@ class VideoInfo:
     filled_s: float
     n_frames: int
     sha256: str
+    has_more: bool
 
 
 class Video:
@@ -210,6 +212,7 @@ class Video:
             self._index = _Index(_packets(container, stream), is_avi=self._format == "AVI")
             origin_s = (container.start_time or 0) / av.time_base
             tick = cast(Fraction, stream.time_base)
+            has_more = len(_picture_streams(container)) > 1
         if not len(self._index.times):
             raise UndecodableError(
                 f"The {self._format} file has not one {codec} frame; get a complete copy."
@@ -230,6 +233,7 @@ class Video:
             filled_s=filled_s,
             n_frames=len(self.times_s),
             sha256=sha256,
+            has_more=has_more,
         )
 
     @contextmanager
@@ -252,12 +256,14 @@ class Video:
                 "get a complete copy."
             ) from error
         with container:
-            pictures = [s for s in container.streams.video if not s.disposition & COVER]
+            pictures = _picture_streams(container)
             if not pictures:
                 raise UnsupportedFormatError(
                     f"{EXPECTED}; this {self._format} file has no pictures, only sound."
                 )
-            stream = pictures[0]
+            # Players show the one that is marked, wherever it is in the file.
+            marked = (s for s in pictures if s.disposition & Disposition.default)
+            stream = next(marked, pictures[0])
             for other in container.streams:
                 if other is not stream:
                     other.discard = Discard.all
@@ -463,6 +469,10 @@ def _codec_name(file: BinaryIO, kind: str) -> str:
     file.seek(max(0, file.seek(0, io.SEEK_END) - SPOOL_BYTES))
     names = re.findall(CODEC_NAMES[DEMUXERS[kind]], head + file.read(), re.DOTALL)
     return repr(names[0].decode("latin-1")) if names else "unknown"
+
+
+def _picture_streams(container: InputContainer) -> list[VideoStream]:
+    return [s for s in container.streams.video if not s.disposition & COVER]
 
 
 def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
