@@ -1,12 +1,16 @@
 import dataclasses
 import io
+import weakref
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import av
 import numpy as np
+import PIL.Image
 import PIL.ImageDraw
 import pytest
 
+import unmask.render
 from unmask.render import COLOURS, contact_sheet, render
 from unmask.temporal import suspicious
 from unmask.types import (
@@ -121,6 +125,40 @@ class TestRender:
         )
         assert (sheet[112, 70].mean(), sheet[112, 154].mean()) == pytest.approx((60, 200), abs=12)
 
+    def test_what_is_drawn_grows_with_the_picture_and_stays_inside(
+        self, clip: Callable[..., bytes], report: VideoReport, tmp_path: object
+    ) -> None:
+        path = f"{tmp_path}/large.mp4"
+        large = [np.full((960, 1280, 3), 90, np.uint8)] * 2
+        frame = report.frames[0]
+        [face] = frame.faces
+        at_the_border = dataclasses.replace(face.face, box=Box(1240, 300, 1300, 400))
+        faces = (dataclasses.replace(face, face=at_the_border),)
+        render(
+            clip(large),
+            dataclasses.replace(report, frames=(dataclasses.replace(frame, faces=faces),)),
+            path,
+        )
+        with av.open(path) as container:
+            first = next(container.decode(video=0))
+        assert (first.width, first.height) == (1280, 960 + 48)
+        above = first.to_ndarray(format="rgb24")[290, 900:]
+        label = [x for x, pixel in enumerate(above, 900) if is_like(pixel, Verdict.LIKELY_FAKE)]
+        assert label[0] < 1100
+        assert label[-1] > 1276
+
+    def test_colours_stay_as_they_are(
+        self, clip: Callable[..., bytes], report: VideoReport, tmp_path: object
+    ) -> None:
+        path = f"{tmp_path}/green.mp4"
+        green = [np.full((160, 240, 3), (20, 200, 20), np.uint8)] * 2
+        render(clip(green), dataclasses.replace(report, frames=()), path)
+        with av.open(path) as container:
+            frame = next(container.decode(video=0))
+        assert frame.colorspace in (5, 6)  # told, as players guess otherwise; both are BT.601
+        pixel = frame.to_ndarray(format="rgb24")[100, 200]
+        assert pixel.tolist() == pytest.approx((20, 200, 20), abs=5)
+
     def test_odd_sizes(
         self, clip: Callable[..., bytes], report: VideoReport, tmp_path: object
     ) -> None:
@@ -215,3 +253,19 @@ class TestContactSheet:
 
     def test_rows(self, data: bytes, report: VideoReport) -> None:
         assert contact_sheet(io.BytesIO(data), report).shape == (2 * 248, 896, 3)
+
+    def test_holds_one_frame_at_a_time(
+        self, data: bytes, report: VideoReport, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        held: list[weakref.ref[PIL.Image.Image]] = []
+        draw = unmask.render._picture
+
+        def picture(*given: Any) -> PIL.Image.Image:
+            assert sum(one() is not None for one in held) < 2
+            drawn = draw(*given)
+            held.append(weakref.ref(drawn))
+            return drawn
+
+        monkeypatch.setattr("unmask.render._picture", picture)
+        contact_sheet(data, report)
+        assert len(held) == 6

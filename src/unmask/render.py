@@ -10,6 +10,7 @@ import sys
 from bisect import bisect_right
 from collections.abc import Callable
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,6 +19,7 @@ import numpy as np
 import PIL.Image
 import PIL.ImageDraw
 import PIL.ImageFont
+from av.video.reformatter import Colorspace
 from av.video.stream import VideoStream
 
 from unmask.types import Box, Frame, Image, Verdict, VideoReport, percent
@@ -33,7 +35,9 @@ COLOURS = {
 }
 """Of the palette that people of every colour vision tell apart (Okabe & Ito 2008)."""
 
-BAR_PX = 24
+BAR_PX, TEXT_PX, LINE_PX = 24, 14, 3
+LEGIBLE_PX = 480
+"""Of a picture's shorter side; where it has twice as many, what is drawn is twice as large."""
 CLOCK = Fraction(1, 1000)
 TILE_PX = 224
 COLUMNS, TILES = 4, 12
@@ -56,25 +60,28 @@ def render(
     with _judged(source) as video, av.open(str(out), "w", format="mp4") as output:
         info = video.info
         px_per_s = info.width / (info.duration_s or 1.0)  # a single frame may have no duration
-        bar = _bar(report, info.width, px_per_s)
+        zoom = max(1, min(info.width, info.height) // LEGIBLE_PX)
+        bar = _bar(report, info.width, px_per_s, zoom)
         stream = output.add_stream("libx264", options={"crf": "20", "preset": "veryfast"})
         # H.264 stores colour for pairs of pixels; an odd last row or column is left out.
         stream.width = max(info.width // 2 * 2, 2)
-        stream.height = (info.height + BAR_PX) // 2 * 2
+        stream.height = (info.height + bar.height) // 2 * 2
         stream.pix_fmt = "yuv420p"
+        # What the conversion gives; of large pictures players would take it for BT.709.
+        stream.codec_context.colorspace = Colorspace.ITU601
         stream.codec_context.time_base = CLOCK
         last_ms = -1
         for frame in video.frames(range(info.n_frames)):
-            canvas = PIL.Image.new("RGB", (max(info.width, 2), info.height + BAR_PX))
+            canvas = PIL.Image.new("RGB", (max(info.width, 2), info.height + bar.height))
             canvas.paste(_picture(frame, info))
             canvas.paste(bar, (0, info.height))
             draw = PIL.ImageDraw.Draw(canvas)
             for person in people:
                 box = person.box_at(frame.time_s)
                 if box is not None:
-                    _label(draw, box, person.colour, person.label)
+                    _label(canvas, box, person, zoom)
             x = frame.time_s * px_per_s
-            draw.line((x, info.height, x, info.height + BAR_PX), fill="white", width=2)
+            draw.line((x, info.height, x, canvas.height), fill="white", width=2 * zoom)
             last_ms = max(round(frame.time_s * 1000), last_ms + 1)
             _encode(output, stream, canvas, last_ms)
             if progress is not None:
@@ -102,18 +109,15 @@ def contact_sheet(source: str | Path | bytes | BinaryIO, report: VideoReport) ->
         draw.text((8, 8), "No face was scored.", fill="black", font=_font())
         return np.asarray(sheet)
     with _judged(source) as video:
-        pictures = {
-            frame.index: (frame.time_s, _picture(frame, video.info))
-            for frame in video.frames(index for _, index, _, _ in best)
-        }
-    for place, (p_fake, index, box, track) in enumerate(best):
-        if index not in pictures:
-            continue
-        x, y = place % COLUMNS * TILE_PX, place // COLUMNS * (TILE_PX + BAR_PX)
-        time_s, picture = pictures[index]
-        sheet.paste(_tile(picture, box), (x, y))
-        text = f"person {track + 1}  {time_s:.1f} s  {percent(p_fake)}"
-        draw.text((x + 4, y + TILE_PX + 4), text, fill="black", font=_font())
+        for frame in video.frames(index for _, index, _, _ in best):
+            picture = _picture(frame, video.info)
+            for place, (p_fake, index, box, track) in enumerate(best):
+                if index != frame.index:
+                    continue
+                x, y = place % COLUMNS * TILE_PX, place // COLUMNS * (TILE_PX + BAR_PX)
+                sheet.paste(_tile(picture, box), (x, y))
+                text = f"person {track + 1}  {frame.time_s:.1f} s  {percent(p_fake)}"
+                draw.text((x + 4, y + TILE_PX + 4), text, fill="black", font=_font())
     return np.asarray(sheet)
 
 
@@ -156,9 +160,9 @@ class _Person:
         return self._boxes[close[0]] if close else None
 
 
-def _bar(report: VideoReport, width: int, px_per_s: float) -> PIL.Image.Image:
-    """`(BAR_PX, width)`: a column for each score of the headline person, as high as likely fake."""
-    bar = PIL.Image.new("RGB", (width, BAR_PX), (30, 30, 30))
+def _bar(report: VideoReport, width: int, px_per_s: float, zoom: int) -> PIL.Image.Image:
+    """A strip with a column for each score of the headline person, as high as likely fake."""
+    bar = PIL.Image.new("RGB", (width, BAR_PX * zoom), (30, 30, 30))
     draw = PIL.ImageDraw.Draw(bar)
     scores = [
         (frame.time_s, face.prediction.p_fake, face.verdict)
@@ -168,18 +172,22 @@ def _bar(report: VideoReport, width: int, px_per_s: float) -> PIL.Image.Image:
     ]
     for time_s, p_fake, verdict in scores:
         x = time_s * px_per_s
-        top = (BAR_PX - 1) * (1 - p_fake)
-        draw.rectangle((x - 2, top, x + 2, BAR_PX), fill=COLOURS[verdict])
+        top = (bar.height - 1) * (1 - p_fake)
+        draw.rectangle((x - 2 * zoom, top, x + 2 * zoom, bar.height), fill=COLOURS[verdict])
     return bar
 
 
-def _label(
-    draw: PIL.ImageDraw.ImageDraw, box: Box, colour: tuple[int, int, int], text: str
-) -> None:
-    draw.rectangle((box.x1, box.y1, box.x2, box.y2), outline=colour, width=3)
-    left, top, right, bottom = draw.textbbox((box.x1, max(0.0, box.y1 - 20)), text, font=_font())
-    draw.rectangle((left - 3, top - 2, right + 3, bottom + 2), fill=colour)
-    draw.text((box.x1, max(0.0, box.y1 - 20)), text, fill="black", font=_font())
+def _label(canvas: PIL.Image.Image, box: Box, person: _Person, zoom: int) -> None:
+    draw, font, pad = PIL.ImageDraw.Draw(canvas), _font(zoom), LINE_PX * zoom
+    draw.rectangle((box.x1, box.y1, box.x2, box.y2), outline=person.colour, width=pad)
+    left, top, right, bottom = draw.textbbox((0, 0), person.label, font=font)
+    # All of it is to be seen, also of a face that the border cuts off.
+    x = max(0.0, min(box.x1, canvas.width - right - pad))
+    y = max(0.0, box.y1 - 20 * zoom)
+    draw.rectangle(
+        (x + left - pad, y + top - pad, x + right + pad, y + bottom + pad), person.colour
+    )
+    draw.text((x, y), person.label, fill="black", font=font)
 
 
 def _picture(frame: Frame, video: VideoInfo) -> PIL.Image.Image:
@@ -203,5 +211,6 @@ def _encode(
     output.mux(stream.encode(frame))
 
 
-def _font() -> PIL.ImageFont.FreeTypeFont | PIL.ImageFont.ImageFont:
-    return PIL.ImageFont.load_default(14)
+@cache
+def _font(zoom: int = 1) -> PIL.ImageFont.FreeTypeFont | PIL.ImageFont.ImageFont:
+    return PIL.ImageFont.load_default(TEXT_PX * zoom)
