@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
 from pathlib import Path
 
 import pytest
@@ -76,3 +78,15 @@ def test_links_are_followed_and_nothing_is_entered_twice(tmp_path: Path) -> None
     (folder / "nothing.jpg").symlink_to(tmp_path / "absent")
     names = [str(path.relative_to(folder)) for path in below(folder)]
     assert names == ["a/b.jpg", "c.jpg", "nothing.jpg"]
+
+
+def test_folders_may_be_nested_deeper_than_calls_may(tmp_path: Path) -> None:
+    path = tmp_path.joinpath(*["a"] * 200, "b.jpg")
+    path.parent.mkdir(parents=True)
+    path.touch()
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack()) + 150)
+    try:
+        assert list(below(tmp_path)) == [path]
+    finally:
+        sys.setrecursionlimit(limit)

@@ -27,17 +27,17 @@ def below(folder: Path) -> Iterator[Path]:
 
     Links are followed, also to folders, but nothing is entered twice: a link may lead back.
     """
-    entered: set[Path] = set()
-
-    def files(place: Path) -> Iterator[Path]:
+    entered: set[tuple[int, int]] = set()
+    left = [folder]
+    while left:
+        place = left.pop()
         if not is_folder(place) or not os.access(place, os.R_OK | os.X_OK):
             yield place
-        elif (real := place.resolve()) not in entered:
-            entered.add(real)
-            for child in sorted(place.iterdir()):
-                yield from files(child)
-
-    return files(folder)
+            continue
+        found = place.stat()  # to resolve its links would take the cube of its depth
+        if (found.st_dev, found.st_ino) not in entered:
+            entered.add((found.st_dev, found.st_ino))
+            left += sorted(place.iterdir(), reverse=True)
 
 
 def sha256(path: Path) -> str:
