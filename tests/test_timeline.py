@@ -353,6 +353,11 @@ def test_other_tracks_of_a_file_are_told(video: Video, monkeypatch: pytest.Monke
     assert "Only one track of pictures" in (report.detail or "")
 
 
+def test_values_of_hdr10_are_told(video: Video, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(video, "info", dataclasses.replace(video.info, is_pq=True))
+    assert "convert it to SDR" in (watched(video, lambda _: [face(0.02)]).detail or "")
+
+
 def test_progress_ends_at_all_of_all(video: Video) -> None:
     told: list[tuple[int, int]] = []
     timeline = Timeline(

@@ -240,6 +240,13 @@ def test_colours_are_rgb(clip: Clip) -> None:
         assert next(video.frames([0])).pixels.mean((0, 1)) == pytest.approx((230, 0, 0), abs=8)
 
 
+@pytest.mark.parametrize("transfer", ["bt709", "smpte2084", "arib-std-b67"])
+def test_values_of_hdr10_are_known(transfer: str, clip: Clip) -> None:
+    params = {"x264-params": f"transfer={transfer}"}
+    with Video(clip(numbered(2), **params)) as video:
+        assert video.info.is_pq == (transfer == "smpte2084")
+
+
 def test_sound_beside_the_pictures_is_passed_over(clip: Clip) -> None:
     with Video(clip(numbered(20), with_sound=True)) as video:
         assert [number_of(frame.pixels) for frame in video.frames([3, 11])] == [3, 11]

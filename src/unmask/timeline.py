@@ -53,6 +53,10 @@ ONE_TRACK = (
     "Only one track of pictures in this file was looked at, and it has more: save the others as "
     "files of their own, to judge them all."
 )
+PQ = (
+    "The video is in HDR (PQ) and looks flat to the model, which may take genuine faces for fake: "
+    "convert it to SDR."
+)
 NOT_UPRIGHT = "A face on its side or upside down is often missed: turn the video upright."
 
 UNSEEN = (Reason.UNDECODABLE, Reason.TIMED_OUT)
@@ -209,7 +213,8 @@ class Timeline:
         reason = _reason(tracks, frames, decider)
         sideways = NOT_UPRIGHT if reason is Reason.NO_FACE else None
         others = ONE_TRACK if info.has_more else None
-        remarks = (others, sideways, self._out_of_time(), self._cut_short())
+        flat = PQ if info.is_pq else None
+        remarks = (others, flat, sideways, self._out_of_time(), self._cut_short())
         return VideoReport(
             path=path,
             sha256=info.sha256,

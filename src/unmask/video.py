@@ -30,6 +30,7 @@ from av.packet import Packet
 from av.sidedata.sidedata import SideData
 from av.stream import Discard, Disposition
 from av.video.frame import VideoFrame
+from av.video.reformatter import ColorTrc
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
@@ -81,7 +82,8 @@ class VideoInfo:
 
     `width` and `height` are px of the upright picture. `filled_s` is how long the `n_frames` that
     are there last; `duration_s` is what the file declares, or that where it is longer. `has_more`
-    is true where the file has other tracks of pictures, which are not looked at.
+    is true where the file has other tracks of pictures, which are not looked at; `is_pq` where
+    its values are those of HDR10, which are read as if they were of an ordinary screen.
     """
 
     format: str
@@ -93,6 +95,7 @@ class VideoInfo:
     n_frames: int
     sha256: str
     has_more: bool
+    is_pq: bool
 
 
 class Video:
@@ -212,6 +215,7 @@ class Video:
             self._index = _Index(_packets(container, stream), is_avi=self._format == "AVI")
             origin_s = (container.start_time or 0) / av.time_base
             tick = cast(Fraction, stream.time_base)
+            is_pq = stream.codec_context.color_trc == ColorTrc.SMPTE2084
             has_more = len(_picture_streams(container)) > 1
         if not len(self._index.times):
             raise UndecodableError(
@@ -234,6 +238,7 @@ class Video:
             n_frames=len(self.times_s),
             sha256=sha256,
             has_more=has_more,
+            is_pq=is_pq,
         )
 
     @contextmanager
