@@ -7,13 +7,17 @@ differ.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
 from unmask.types import Image
 
-__all__ = ["CELL_PX", "Mask", "cells", "difference", "nowhere", "unknown"]
+__all__ = ["CELL_PX", "Mask", "cells", "difference", "nowhere", "same_moment", "unknown"]
 
 Mask = NDArray[np.float32]
 """`(S, S)` float32 in [0, 1]: how much of each pixel is from the other picture."""
@@ -25,6 +29,25 @@ BASE, SPAN = 4.0, 8.0
 """Grey levels: two codings of one frame differ by this much, and a swap by this much more."""
 STRANGE = 8.0
 """Grey levels: where nine tenths of the picture differ by more, it is another frame."""
+
+
+def same_moment(fake: Path, genuine: Sequence[Path]) -> int | None:
+    """The place among the `genuine` pictures of its original of the one a fake was made from.
+
+    Of several, as of the frames of a video, it is the one whose name ends in the same number; None
+    where that is not just one.
+    """
+    places = list(range(len(genuine)))
+    if len(genuine) > 1:
+        wanted = _frame(fake)
+        places = [n for n in places if wanted is not None and _frame(genuine[n]) == wanted]
+    return places[0] if len(places) == 1 else None
+
+
+def _frame(path: Path) -> int | None:
+    """The number of a frame in its video: of `033_0050.jpg`, or a preparation's `…-000050.png`."""
+    found = re.search(r"(?:^|[-_])(\d+)$", path.stem)
+    return int(found[1]) if found else None
 
 
 def difference(fake: Image, original: Image) -> Mask:

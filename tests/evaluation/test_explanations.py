@@ -72,6 +72,16 @@ def test_a_map_that_points_nowhere_is_no_hit(manifest):
     assert same.is_hit is None
 
 
+def test_of_an_original_of_another_size_nothing_is_known(manifest):
+    (told,) = point(manifest, [(1, 0)], lambda _: report((2, 3)), read)
+    assert told.is_hit is True
+    # As where fake and original were cut out of a frame, each by its own face.
+    wider = np.pad(read(manifest.folder / "real.png"), ((0, 8), (0, 8), (0, 0)), "edge")
+    PIL.Image.fromarray(wider).save(manifest.folder / "real.png")
+    (told,) = point(manifest, [(1, 0)], lambda _: report((2, 3)), read)
+    assert told.is_hit is None
+
+
 def report(hottest=None, affine=UPRIGHT, verdict=Verdict.LIKELY_FAKE):
     """Of one face, whose heat map is hottest at this (row, column); None: it has none."""
     values = np.full((7, 7), 0.1, np.float32)

@@ -6,6 +6,7 @@ import dataclasses
 import pickle
 import re
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import PIL.Image
@@ -255,6 +256,42 @@ def test_a_fake_has_its_own_original_beside_it(with_originals, tiny):
         # Source b does not know what its fakes were made from.
         assert drawn[5].original is None
         assert drawn[4].seed != drawn[5].seed
+
+
+def test_of_the_frames_of_a_video_a_fake_has_that_of_its_moment_beside_it(with_originals, tiny):
+    def frame(row, number):
+        return dataclasses.replace(row, path=Path(f"{row.is_fake}_{number:04d}.png"), original="1")
+
+    known = [r for r in with_originals if r.source == "a" and r.split == "train"]
+    genuine = [frame(row, n) for n, row in enumerate(r for r in known if not r.is_fake)]
+    fakes = [frame(row, n) for n, row in enumerate(r for r in known if r.is_fake)]
+    rest = [row for row in with_originals if row.source != "a"]
+    settings = ("batch.partners=1", 'batch.plain={a=4, "*"=2}', "batch.blended={}")
+    dataset = TrainingDataset([*genuine, *fakes, *rest], tiny(*settings), stage=0)
+    met = set()
+    for step in range(8):
+        for real, fake in ((dataset.draw(step, n), dataset.draw(step, n + 1)) for n in (0, 2)):
+            assert (real.row.original, real.seed) == ("1", fake.seed)
+            number = fakes.index(fake.row)
+            met.add(number)
+            # There are more fakes than frames: of the last two nobody knows what is manipulated.
+            assert fake.original is (genuine[number] if number < len(genuine) else None)
+            if fake.original is not None:
+                assert real.row is fake.original
+    assert met == set(range(len(fakes)))
+
+
+def test_of_pictures_of_two_sizes_nobody_knows_where_they_differ(swapped, tiny):
+    settings = (*QUIET, "batch.partial=1")
+    known = TrainingDataset(swapped, tiny(*settings), stage=0)
+    original = known.draw(0, 1).original
+    pixels = media.read(original.path).pixels
+    assert not known[0, 1].mask.isnan().any()
+    # As a cut-out is that was framed a little wider.
+    PIL.Image.fromarray(np.pad(pixels, ((0, 8), (0, 8), (0, 0)), "edge")).save(original.path)
+    assert known[0, 1].mask.isnan().all()
+    whole = TrainingDataset(swapped, tiny(*QUIET), stage=0)
+    assert torch.equal(known[0, 1].crop, whole[0, 1].crop)
 
 
 def test_partners_come_as_often_as_is_asked(with_originals, tiny):

@@ -33,8 +33,9 @@ class Pointing:
     """What the heat map of row `fake` points to.
 
     `is_hit` is None where nobody can say: a face that was not scored, a file that cannot be read,
-    or fake and original are not the same moment, or do not differ enough anywhere, or which of
-    several frames the fake was made from is not known. A map that points nowhere is no hit.
+    or fake and original are not of one size or the same moment, or do not differ enough anywhere,
+    or which of several frames the fake was made from is not known. A map that points nowhere is no
+    hit.
     `chance` is the manipulated share of the crop.
     """
 
@@ -72,6 +73,8 @@ def point(
 
 def _hit(heatmap: Heatmap, pictures: Sequence[Image]) -> tuple[bool, float] | None:
     """Whether the hottest place was manipulated, and the share of places that were."""
+    if len({picture.shape for picture in pictures}) > 1:  # no pixel of one is that of the other
+        return None
     crops = [warp(picture, heatmap.affine, heatmap.crop_size).pixels for picture in pictures]
     manipulated = cells(difference(*crops), heatmap.values.shape) > MANIPULATED
     if not manipulated.any():

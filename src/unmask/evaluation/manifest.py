@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from unmask.errors import DataError
 from unmask.files import read_label, read_table
+from unmask.masks import same_moment
 from unmask.types import FACTS, Facts, Label
 
 __all__ = ["COLUMNS", "Manifest", "Row", "read_manifest"]
@@ -101,7 +101,7 @@ class Manifest:
             if row.label == "REAL" and (name := row.original or row.video):
                 genuine.setdefault((row.source, name), []).append(n)
         pairs = [
-            (n, self._same_moment(row, genuine[row.source, row.original]))
+            (n, self._made_from(row, genuine[row.source, row.original]))
             for n, row in enumerate(self.rows)
             if row.label == "FAKE" and (row.source, row.original) in genuine
         ]
@@ -112,11 +112,9 @@ class Manifest:
             )
         return pairs
 
-    def _same_moment(self, fake: Row, genuine: list[int]) -> int | None:
-        if len(genuine) > 1:
-            wanted = _frame(fake)
-            genuine = [n for n in genuine if wanted is not None and _frame(self.rows[n]) == wanted]
-        return genuine[0] if len(genuine) == 1 else None
+    def _made_from(self, fake: Row, genuine: list[int]) -> int | None:
+        place = same_moment(Path(fake.path), [Path(self.rows[n].path) for n in genuine])
+        return None if place is None else genuine[place]
 
     def require_files(self) -> None:
         """Fail before hours are spent where the files are not where the manifest says.
@@ -131,12 +129,6 @@ class Manifest:
                 f"{self.folder}, the first: {', '.join(missing[:3])}; paths are relative to "
                 "the manifest's own folder"
             )
-
-
-def _frame(row: Row) -> int | None:
-    """The number of a frame in its video: of `033_0050.jpg`, or a preparation's `…-000050.png`."""
-    found = re.search(r"(?:^|[-_])(\d+)$", Path(row.path).stem)
-    return int(found[1]) if found else None
 
 
 def read_manifest(path: Path) -> Manifest:

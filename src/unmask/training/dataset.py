@@ -30,7 +30,7 @@ from unmask.alignment import (
 )
 from unmask.errors import DataError, InputError
 from unmask.files import read_label, read_table
-from unmask.masks import Mask, cells, difference, nowhere, unknown
+from unmask.masks import Mask, cells, difference, nowhere, same_moment, unknown
 from unmask.spectrum import describe
 from unmask.training.augment import degrade, erase
 from unmask.training.blend import FaceMesh, Points, blend_faces, overlay, self_blend
@@ -178,7 +178,7 @@ class Draw:
     """Of the geometry and the degradation: a genuine face and the fake made of it share it."""
     pool: str
     original: Row | None = None
-    """Of a fake: its genuine picture, which is beside it."""
+    """Of a fake: the very picture it was made from, which is beside it."""
 
 
 def _of(source: str, rows: Sequence[Row]) -> list[Row]:
@@ -205,7 +205,9 @@ class TrainingDataset(Dataset[Sample]):
             for source in config.batch.blended
         }
         self._originals: dict[tuple[str, str], list[Row]] = {}
-        for row in (row for pool in self._plain.values() for row in pool if not row.is_fake):
+        # A picture may be in the pools of its source and of all.
+        plain = {row.path: row for pool in self._plain.values() for row in pool if not row.is_fake}
+        for row in plain.values():
             self._originals.setdefault((row.source, row.original or row.video), []).append(row)
         self._check(sorted({row.source for row in rows}))
         self._layout = self._lay_out()
@@ -261,12 +263,12 @@ class TrainingDataset(Dataset[Sample]):
         if paired:
             return Draw(row, place % 2 == 1, shared, source)
         fake = row if is_fake else self._next(source, True, False, step * per_step + number)
-        original = self._original(fake, np.random.default_rng((*shared, 3)))
-        if original is None:
+        partner, is_original = self._partner(fake, np.random.default_rng((*shared, 3)))
+        if partner is None:
             return Draw(row, False, seed, source)
         if is_fake:
-            return Draw(row, False, shared, source, original)
-        return Draw(original, False, shared, source)
+            return Draw(row, False, shared, source, partner if is_original else None)
+        return Draw(partner, False, shared, source)
 
     def _next(self, source: str, is_fake: bool, paired: bool, index: int) -> Row:
         """The picture at `index` of an endless, shuffled round through a pool."""
@@ -275,12 +277,16 @@ class TrainingDataset(Dataset[Sample]):
         kind = (*source.encode(), int(is_fake), int(paired))
         return pool[_shuffled((self.config.seed, self.stage, *kind, lap), len(pool))[position]]
 
-    def _original(self, fake: Row, rng: np.random.Generator) -> Row | None:
-        """The genuine picture to show beside a fake, if there is one and this fake gets it."""
-        if not fake.original or rng.random() >= self.config.batch.partners:
-            return None
-        known = self._originals.get((fake.source, fake.original), [])
-        return known[rng.integers(len(known))] if known else None
+    def _partner(self, fake: Row, rng: np.random.Generator) -> tuple[Row | None, bool]:
+        """What to show beside a fake, if anything; and whether that is what it was made from.
+
+        Otherwise it is another picture of that video.
+        """
+        known = self._originals.get((fake.source, fake.original), []) if fake.original else []
+        if not known or rng.random() >= self.config.batch.partners:
+            return None, False
+        place = same_moment(fake.path, [row.path for row in known])
+        return (known[rng.integers(len(known))], False) if place is None else (known[place], True)
 
     def __len__(self) -> int:
         return len(self._layout)
@@ -296,7 +302,7 @@ class TrainingDataset(Dataset[Sample]):
         if draw.blend:
             pixels, mask = self._blended(draw, image, canvas, pixels, rng)
         elif draw.original is not None:
-            pixels, mask = self._beside(draw.original, canvas, pixels, rng)
+            pixels, mask = self._beside(draw.original, image, canvas, pixels, rng)
         elif not draw.row.is_fake:
             mask = nowhere(side)
         elif draw.row.source in self.config.synthesised:
@@ -368,14 +374,22 @@ class TrainingDataset(Dataset[Sample]):
         return blend_faces(pixels, points, other_pixels, other_points, rng)
 
     def _beside(
-        self, original: Row, affine: Affine, pixels: Image, rng: np.random.Generator
+        self,
+        original: Row,
+        fake: Image,
+        affine: Affine,
+        pixels: Image,
+        rng: np.random.Generator,
     ) -> tuple[Image, Mask]:
         """A fake whose original is at hand, or a part of its face laid over that original."""
         image = _read(original.path)
+        if image.shape != fake.shape:  # cut out apart: no pixel of one is that of the other
+            return pixels, unknown(pixels.shape[0])
         genuine = warp(image, affine, pixels.shape[0]).pixels
         mask = difference(pixels, genuine)
         is_whole = rng.random() >= self.config.batch.partial
-        # Of another moment the parts would not fit: two noses are no manipulation of this kind.
+        # Of another moment, whatever the names say, the parts would not fit: two noses are no
+        # manipulation of this kind.
         if is_whole or original.landmarks is None or np.isnan(mask).any():
             return pixels, mask
         points = _through(affine, self._mesh_points(original, image))
