@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 pytest.importorskip("torch", reason="training needs torch: pip install 'unmask[train]'")
@@ -14,6 +16,8 @@ from unmask.training.export import to_onnx
 from unmask.training.fusion import FusionNetwork
 from unmask.training.released import refit_batch_norm
 from unmask.training.xception import pairs
+
+INT8 = Path(__file__).parents[2] / "src" / "unmask" / "weights" / "unmask-xception-int8.onnx"
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +59,16 @@ def test_an_exported_model_is_the_same_function_again(network, released, crops):
     torch.testing.assert_close(got, expected, rtol=1e-2, atol=1e-3)
 
 
+def test_so_is_one_whose_trunk_never_learned(crops, tmp_path):
+    network, again = FusionNetwork().eval(), FusionNetwork().eval()
+    path = tmp_path / "new.onnx"
+    path.write_bytes(to_onnx(network, 64).SerializeToString())
+    load_start(again, path)
+    with torch.inference_mode():
+        expected, got = (n.feature_maps(crops) for n in (network, again))
+    torch.testing.assert_close(got, expected, rtol=1e-2, atol=1e-3)
+
+
 def test_statistics_are_those_of_what_is_seen_and_change_nothing(released, crops):
     again = FusionNetwork(live_batch_norm=True)
     load_start(again, released)
@@ -80,5 +94,7 @@ def test_what_is_no_model_or_another_one_is_refused(released, tmp_path):
         load_start(FusionNetwork(), broken)
     with pytest.raises(ModelError, match="of another architecture"):
         load_start(FusionNetwork(head="linear"), released)
+    with pytest.raises(ModelError, match="in 8 bits; go on from"):
+        load_start(FusionNetwork(), INT8)
     with pytest.raises(ModelError, match="is no ONNX model"):
         load_start(FusionNetwork(), tmp_path / "none.onnx")

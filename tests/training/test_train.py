@@ -26,7 +26,7 @@ from typer.testing import CliRunner
 from unmask.cli import app
 from unmask.errors import ConfigurationError, DataError, ModelError, UnmaskError
 from unmask.training import train as module
-from unmask.training.checkpoints import load_network, load_start
+from unmask.training.checkpoints import fill, load_network, load_start
 from unmask.training.config import Stage, TrainingConfig
 from unmask.training.fusion import FusionNetwork
 from unmask.training.train import train
@@ -636,6 +636,14 @@ def test_a_start_of_another_kind_is_refused(tmp_path, name, content, message):
     with pytest.raises(ModelError, match=message) as error:
         load_start(FusionNetwork(), path)
     assert str(path) in str(error.value)
+
+
+def test_of_weights_of_other_shapes_the_first_is_told(tmp_path):
+    state = {"weight": torch.zeros(3, 4), "bias": torch.zeros(3)}
+    with pytest.raises(ModelError) as error:
+        fill(torch.nn.Linear(4, 2), state, tmp_path / "best.pt")
+    told = "best.pt is of another architecture: its weight is (3, 4) where this network has (2, 4)"
+    assert str(error.value).endswith(told)
 
 
 def test_a_checkpoint_on_the_way_is_no_trained_network(run):

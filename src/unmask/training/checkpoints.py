@@ -80,16 +80,21 @@ def fill(module: nn.Module, state: dict[str, Tensor], path: Path) -> None:
     """Load weights that must fit in every name and shape.
 
     Raises:
-        ModelError: they do not; the message has the first names that are missing or unknown.
+        ModelError: they do not; the message has the first names that are missing, unknown, or of
+            another shape.
     """
-    try:
-        missing, unknown = module.load_state_dict(state, strict=False)
-    except RuntimeError as error:
-        raise ModelError(f"{path} is of another architecture: {error}") from error
-    missing = [name for name in missing if not name.endswith("num_batches_tracked")]
+    own = module.state_dict()
+    missing = [n for n in own if n not in state and not n.endswith("num_batches_tracked")]
+    unknown = [n for n in state if n not in own]
     if missing or unknown:
         message = f"{path} is of another architecture: it lacks {missing[:3]}"
         raise ModelError(f"{message} and has {unknown[:3]} that this network does not know")
+    for name, value in state.items():
+        # torch would tell of every one of hundreds.
+        if value.shape != own[name].shape:
+            shapes = f"{tuple(value.shape)} where this network has {tuple(own[name].shape)}"
+            raise ModelError(f"{path} is of another architecture: its {name} is {shapes}")
+    module.load_state_dict(state, strict=False)
 
 
 def write_checkpoint(path: Path, state: dict[str, Any]) -> None:

@@ -31,26 +31,33 @@ def read_released(network: FusionNetwork, path: Path) -> dict[str, Tensor]:
     """The state of `network` that computes what a file of `unmask export` computes.
 
     Raises:
-        ModelError: the file is no ONNX model, or one of a timm network.
+        ModelError: the file is no ONNX model, or one of a timm network or in 8 bits.
     """
     try:
-        stored = onnx.load(path).graph.initializer
+        graph = onnx.load(path).graph
     except (OSError, DecodeError) as error:
         raise ModelError(f"{path} is no ONNX model: {error}") from error
     state = {
         tensor.name.removeprefix(PREFIX).removesuffix(HALF): torch.from_numpy(
             numpy_helper.to_array(tensor).copy()
         ).float()
-        for tensor in stored
+        for tensor in graph.initializer
         if tensor.name.startswith(PREFIX)
     }
+    # Of weights that are equal, as biases of layers that never learned, the file has one.
+    for node in graph.node:
+        if node.op_type == "Identity" and node.output[0].startswith(PREFIX):
+            copied, name = (end[0].removeprefix(PREFIX) for end in (node.input, node.output))
+            state[name] = state[copied]
     # A graph without the spectrum has no constants of it; training fits them anew in any case.
     constants = ("spectrum_mean", "spectrum_std")
     state = {n: v for n, v in network.state_dict().items() if n in constants} | state
     if not isinstance(network.trunk, Xception):
         raise ModelError(f"{path}: an exported timm network is folded; go on from its best.pt")
     for conv, norm in pairs(network.trunk):
-        bias = state.pop(f"trunk.{conv}.bias", torch.zeros(0))
+        if (bias := state.pop(f"trunk.{conv}.bias", None)) is None:
+            message = f"{path} has no bias of {conv}: it is of another architecture, or in 8 bits"
+            raise ModelError(f"{message}; go on from an export with --precision fp32")
         eps = network.trunk.get_submodule(norm).eps
         state |= {
             f"trunk.{norm}.bias": bias,
