@@ -16,6 +16,7 @@ import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from unmask.evaluation.manifest import Manifest, Row, read_manifest
 from unmask.evaluation.metrics import roc
 from unmask.evaluation.results import origin, write_text
 from unmask.evaluation.scores import Outcome, read_scores, write_scores
+from unmask.training.augment import Augmentation
 
 ROOT = Path(__file__).parents[1]
 CONFIG = ROOT / "configs" / "ablation.toml"
@@ -37,14 +39,7 @@ BLOCK = re.compile(r"(<!-- ablation -->\n).*?(<!-- /ablation -->)", re.DOTALL)
 
 BASE = "everything"
 NOT_BLENDED = ("batch.blended={}", "batch.plain={dfdc=28, ffhq-stylegan=4}")
-NOT_AUGMENTED = tuple(
-    f"augmentation.{name}=0"
-    for name in (
-        *("flip", "rotation_deg", "shift", "zoom", "unaligned"),
-        *("colour", "blur", "rescale", "noise", "sharpen", "smooth"),
-        *("jpeg", "webp", "h264", "erase"),
-    )
-)
+NOT_AUGMENTED = tuple(f"augmentation.{field.name}=0" for field in fields(Augmentation))
 FREQUENCY = ("branches=frequency", "mask_loss=0")
 NO_START = "without transfer from ImageNet"
 VARIANTS: Mapping[str, tuple[str, ...]] = {

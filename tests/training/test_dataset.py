@@ -21,16 +21,11 @@ from unmask.alignment import align, native_window, warp
 from unmask.errors import DataError
 from unmask.spectrum import describe
 from unmask.training import dataset as module
+from unmask.training.augment import Augmentation
 from unmask.training.dataset import CropDataset, TrainingDataset, read_rows
 from unmask.types import Box, Face
 
-PLAIN = tuple(
-    f"augmentation.{name}=0"
-    for name in (
-        *("flip", "rotation_deg", "shift", "zoom", "unaligned"),
-        *("colour", "blur", "rescale", "noise", "jpeg", "webp", "h264", "erase"),
-    )
-)
+PLAIN = tuple(f"augmentation.{field.name}=0" for field in dataclasses.fields(Augmentation))
 """Nothing happens to a picture."""
 
 
