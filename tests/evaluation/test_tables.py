@@ -49,6 +49,8 @@ def test_figures_are_those_of_the_file(folder, results):
     [line] = [line for line in render(part("robustness"), folder).splitlines() if "jpeg-50" in line]
     for one in (auc, alarms):
         assert f"| {one['value']:.3f} [{one['low']:.3f}, {one['high']:.3f}] |" in line
+    told = render(part("jpeg-50.false_alarms"), folder)
+    assert f"-->{alarms['value']:.3f} [{alarms['low']:.3f}, {alarms['high']:.3f}]<!--" in told
     assert "brightness 1 (abababababab)" in render(part("origin"), folder)
     assert "| real | " in render(part("confusion"), folder)
     source, called = results["sources"][0], results["verdicts"][1]

@@ -6,7 +6,8 @@ A document says what it wants between two comments, and this rewrites what stand
     <!-- /results -->
 
 `dfdc-test` is a file of the results folder, the second word a name of `TABLES` or one figure, such
-as `frame.auc` or `verdicts.false_alarms`, which stays in its line.
+as `frame.auc`, `verdicts.false_alarms`, or `jpeg-50.false_alarms` of degraded pictures, which stays
+in its line.
 `python -m unmask.evaluation.tables README.md docs/*.md` brings documents up to date.
 """
 
@@ -367,8 +368,10 @@ def _figure(results: Results, wanted: str) -> str:
     comparison = results["comparison"]
     if name == "change" and comparison and (change := comparison["figures"].get(figure)):
         return _estimate(change)
-    if name == "verdicts" and results["verdicts"] and figure in RATES:
-        return _estimate(results["verdicts"][0][figure])  # type: ignore[literal-required]
+    told = {name: part.get("verdicts") for name, part in results["robustness"].items()}
+    told["verdicts"] = results["verdicts"][0] if results["verdicts"] else None
+    if (verdicts := told.get(name)) and figure in RATES:
+        return _estimate(verdicts[figure])  # type: ignore[literal-required]
     level = dict(_levels(results)).get(name)
     if level is None or figure not in level["figures"]:
         known = ", ".join([*TABLES, *(f"frame.{key}" for key in NAMES)])
