@@ -15,6 +15,7 @@ from unmask.training.augment import Augmentation, degrade
 
 STEPS = (
     augment.adjust_colour,
+    augment._tone,
     augment._blur,
     augment.rescale,
     augment._noise,
@@ -24,7 +25,7 @@ STEPS = (
     augment._webp,
     augment.jpeg,
 )
-KINDS = ("colour", "blur", "rescale", "noise", "sharpen", "smooth", "h264", "webp", "jpeg")
+KINDS = ("colour", "tone", "blur", "rescale", "noise", "sharpen", "smooth", "h264", "webp", "jpeg")
 ALWAYS = Augmentation(**dict.fromkeys(KINDS, 1.0))
 NEVER = Augmentation(**dict.fromkeys(KINDS, 0.0))
 
@@ -59,6 +60,16 @@ def test_no_step_moves_what_is_in_the_picture(step):
         weight = np.clip(out - (out.min() + out.max()) / 2, 0, None)
         centre = [(weight * axis).sum() / weight.sum() for axis in (rows, columns)]
         assert np.abs(np.array(centre) - (20, 40)).max() < 1
+
+
+def test_tone_is_dark_or_vivid_or_without_colour(face):
+    image = face(2, 64)[0].astype(float)
+    outs = [augment._tone(face(2, 64)[0], np.random.default_rng(seed)) for seed in range(12)]
+    is_dark = [out.mean() < 0.85 * image.mean() for out in outs]
+    is_grey = [np.ptp(out, axis=2).max() == 0 for out in outs]
+    is_vivid = [out.std() > 1.1 * image.std() for out in outs]
+    assert np.sum([is_dark, is_grey, is_vivid], axis=0).tolist() == [1] * 12
+    assert all(map(any, (is_dark, is_grey, is_vivid)))
 
 
 def test_sharpening_raises_fine_detail_and_smoothing_takes_it(face):

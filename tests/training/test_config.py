@@ -90,10 +90,10 @@ def test_a_wrong_key_or_value_is_named(override, message):
 def test_a_run_from_before_there_was_a_setting_did_without():
     of_now = dataclasses.asdict(load_config(None, ("augmentation.smooth=0.2",)))
     assert restored(of_now).augmentation.smooth == 0.2
-    for name in ("sharpen", "smooth", "erase"):
+    for name in ("tone", "sharpen", "smooth", "erase"):
         del of_now["augmentation"][name]
     told = restored(of_now).augmentation
-    assert (told.sharpen, told.smooth, told.erase) == (0, 0, 0)
+    assert (told.tone, told.sharpen, told.smooth, told.erase) == (0, 0, 0, 0)
     assert told.blur == of_now["augmentation"]["blur"]
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import PIL.Image
+import PIL.ImageEnhance
 import PIL.ImageFilter
 
 from unmask.masks import Mask
@@ -44,6 +45,8 @@ class Augmentation:
     unaligned: Share = 0.25
     """Share of face-crop pictures taken whole, as they came, instead of aligned."""
     colour: Share = 0.5
+    tone: Share = 0.1
+    """Much darker, much more contrast and colour, or black and white."""
     blur: Share = 0.15
     rescale: Share = 0.3
     noise: Share = 0.15
@@ -57,9 +60,10 @@ class Augmentation:
 
 
 def degrade(image: Image, augmentation: Augmentation, rng: np.random.Generator) -> Image:
-    """Colour, blur, scale, noise, retouching, compression, each with its probability."""
+    """Colour, tone, blur, scale, noise, retouching, compression, each with its probability."""
     steps: tuple[tuple[float, Callable[[Image, np.random.Generator], Image]], ...] = (
         (augmentation.colour, adjust_colour),
+        (augmentation.tone, _tone),
         (augmentation.blur, _blur),
         (augmentation.rescale, rescale),
         (augmentation.noise, _noise),
@@ -101,6 +105,19 @@ def adjust_colour(image: Image, rng: np.random.Generator, *, strength: float = 1
     x = grey + (x - grey) * np.float32(1 + strength * rng.uniform(-0.35, 0.35))
     x = x * (1 + strength * rng.uniform(-0.07, 0.07, 3)).astype(np.float32)
     return _to_uint8(x * 255)
+
+
+def _tone(image: Image, rng: np.random.Generator) -> Image:
+    """What colour does, as editors and bad light overdo it."""
+    brightness, contrast, colour = (
+        (rng.uniform(0.3, 0.8), 1.0, 1.0),
+        (1.0, rng.uniform(1.2, 1.6), rng.uniform(1.2, 1.6)),
+        (1.0, 1.0, 0.0),
+    )[rng.integers(3)]
+    picture = PIL.Image.fromarray(image)
+    picture = PIL.ImageEnhance.Brightness(picture).enhance(brightness)
+    picture = PIL.ImageEnhance.Contrast(picture).enhance(contrast)
+    return np.asarray(PIL.ImageEnhance.Color(picture).enhance(colour))
 
 
 def rescale(image: Image, rng: np.random.Generator, *, least: float = 0.25) -> Image:

@@ -164,7 +164,7 @@ def load_config(path: Path | None = None, overrides: tuple[str, ...] = ()) -> Tr
     return _overlaid(TrainingConfig(), tree, "")
 
 
-ADDED_LATER: dict[str, Any] = {"augmentation": {"sharpen": 0.0, "smooth": 0.0}}
+ADDED_LATER: dict[str, Any] = {"augmentation": {"tone": 0.0, "sharpen": 0.0, "smooth": 0.0}}
 """Settings whose default is not what a run did that was begun before there were such."""
 
 
