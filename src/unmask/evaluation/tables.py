@@ -150,7 +150,7 @@ def _videos(results: Results) -> str:
         "coverage": results["coverage"],
         "frame": results["frame"],
         "video": results["video"],
-        "verdicts": results["verdicts"][0] if results["verdicts"] else None,
+        "verdicts": _overall(results),
     }
     rows = [
         [
@@ -235,6 +235,11 @@ def _flagged(verdicts: Verdicts | None) -> list[str]:
     return [_estimate(verdicts[rate]) if verdicts else NONE for rate in ("false_alarms", "caught")]
 
 
+def _overall(results: Results) -> Verdicts | None:
+    """The verdicts over all sources."""
+    return results["verdicts"][0] if results["verdicts"] else None
+
+
 def _told(results: Results) -> Sequence[Verdicts]:
     """All and each source; where there is one source, that alone."""
     verdicts = results["verdicts"]
@@ -294,7 +299,7 @@ def _transfer(results: Results) -> str:
 def _robustness(results: Results) -> str:
     """Each degradation beside the pictures as they are."""
     parts: list[tuple[str, Evaluation | Stability, Verdicts | None, str]] = [
-        ("as it is", results, results["verdicts"][0] if results["verdicts"] else None, "")
+        ("as it is", results, _overall(results), "")
     ]
     for name, stability in results["robustness"].items():
         change = stability["change"].get("auc")
@@ -369,7 +374,7 @@ def _figure(results: Results, wanted: str) -> str:
     if name == "change" and comparison and (change := comparison["figures"].get(figure)):
         return _estimate(change)
     told = {name: part.get("verdicts") for name, part in results["robustness"].items()}
-    told["verdicts"] = results["verdicts"][0] if results["verdicts"] else None
+    told["verdicts"] = _overall(results)
     if (verdicts := told.get(name)) and figure in RATES:
         return _estimate(verdicts[figure])  # type: ignore[literal-required]
     level = dict(_levels(results)).get(name)
