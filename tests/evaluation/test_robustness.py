@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
+from unmask.degradation import blur, noise
 from unmask.errors import DataError
-from unmask.evaluation.robustness import DEGRADATIONS, blur, degrade, noise, tone
+from unmask.evaluation.robustness import DEGRADATIONS, degrade
 
 
 def needs(name):
@@ -52,7 +53,9 @@ def test_odd_and_tiny_pictures_keep_their_shape(name, shape):
     result = degrade(picture, name)
     scale = {"half-size": 2, "quarter-size": 4}.get(name, 1)
     assert result.shape == (max(1, round(shape[0] / scale)), max(1, round(shape[1] / scale)), 3)
-    assert distance(result.mean(axis=(0, 1)), 120 * 0.4 if name == "dark" else 120) < 4
+    # The mean of a pixel's three draws of noise is as random as they are.
+    tolerance = 16 if name == "noise-8" else 4
+    assert distance(result.mean(axis=(0, 1)), 120 * 0.4 if name == "dark" else 120) < tolerance
 
 
 @pytest.mark.parametrize("name", DEGRADATIONS)
@@ -78,23 +81,11 @@ def test_lower_quality_is_further_from_the_original(milder_to_harsher):
     assert distances[-1] > 1.5 * distances[0]
 
 
-def test_blur_is_gaussian():
-    picture = textured()
-    expected = gaussian_filter(picture.astype(float), (2, 2, 0), mode="nearest")
-    assert np.abs(blur(picture, 2.0) - expected)[8:-8, 8:-8].max() < 3
-
-
-def test_noise_has_its_standard_deviation_and_follows_its_seed():
-    grey = np.full((200, 200, 3), 128, np.uint8)
-    assert np.std(noise(grey, 8.0, seed=1).astype(float)) == pytest.approx(8, rel=0.02)
-    assert not np.array_equal(noise(grey, 8.0, seed=1), noise(grey, 8.0, seed=2))
-    assert degrade(np.full((50, 50, 3), 255, np.uint8), "noise-8").min() > 200
-
-
 def test_the_strengths_in_the_names_are_those_of_blur_and_noise():
     picture = textured()
     np.testing.assert_array_equal(degrade(picture, "blur-2"), blur(picture, 2.0))
-    np.testing.assert_array_equal(degrade(picture, "noise-8", seed=5), noise(picture, 8.0, seed=5))
+    noisy = noise(picture, 8.0, np.random.default_rng(5))
+    np.testing.assert_array_equal(degrade(picture, "noise-8", seed=5), noisy)
 
 
 @given(st.integers(1, 40), st.integers(1, 40))
@@ -144,9 +135,8 @@ def test_smoothing_keeps_edges():
     np.testing.assert_array_equal(degrade(edge, "smoothed"), edge)
 
 
-def test_tone_is_by_factors_and_one_changes_nothing():
+def test_dark_and_vivid_and_grey_are_what_they_are_called():
     picture = textured()
-    np.testing.assert_array_equal(tone(picture), picture)
     assert degrade(picture, "dark").mean() == pytest.approx(0.4 * picture.mean(), abs=1)
     assert degrade(picture, "vivid").std() > 1.2 * picture.std()
     assert np.ptp(degrade(picture, "grey"), axis=2).max() == 0

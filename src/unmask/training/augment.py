@@ -1,20 +1,19 @@
 """What real life does to a face before it reaches the model, the same for both classes.
 
 Geometry is not here: it is part of the one warp that cuts the crop (`dataset.py`), so that no
-second interpolation smears the spectrum. Everything takes and gives `(S, S, 3)` uint8 RGB.
+second interpolation smears the spectrum. Everything takes and gives `(S, S, 3)` uint8 RGB; what is
+done is in `degradation`, how strongly is drawn here.
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import PIL.Image
-import PIL.ImageEnhance
-import PIL.ImageFilter
 
+from unmask import degradation
 from unmask.masks import Mask
 from unmask.training.ranges import NotNegative, Share
 from unmask.types import Image
@@ -104,7 +103,7 @@ def adjust_colour(image: Image, rng: np.random.Generator, *, strength: float = 1
     grey = x.mean(axis=2, keepdims=True)
     x = grey + (x - grey) * np.float32(1 + strength * rng.uniform(-0.35, 0.35))
     x = x * (1 + strength * rng.uniform(-0.07, 0.07, 3)).astype(np.float32)
-    return _to_uint8(x * 255)
+    return degradation.to_uint8(x * 255)
 
 
 def _tone(image: Image, rng: np.random.Generator) -> Image:
@@ -114,86 +113,47 @@ def _tone(image: Image, rng: np.random.Generator) -> Image:
         (1.0, rng.uniform(1.2, 1.6), rng.uniform(1.2, 1.6)),
         (1.0, 1.0, 0.0),
     )[rng.integers(3)]
-    picture = PIL.Image.fromarray(image)
-    picture = PIL.ImageEnhance.Brightness(picture).enhance(brightness)
-    picture = PIL.ImageEnhance.Contrast(picture).enhance(contrast)
-    return np.asarray(PIL.ImageEnhance.Color(picture).enhance(colour))
+    return degradation.tone(image, brightness=brightness, contrast=contrast, colour=colour)
 
 
 def rescale(image: Image, rng: np.random.Generator, *, least: float = 0.25) -> Image:
     """Down to between `least` and 0.9 of the size, and up again."""
-    size = image.shape[1], image.shape[0]
-    factor = np.exp(rng.uniform(np.log(least), np.log(0.9)))
-    small = max(8, round(size[0] * factor)), max(8, round(size[1] * factor))
-    picture = PIL.Image.fromarray(image)
-    picture = picture.resize(small, FILTERS[rng.integers(len(FILTERS))])
-    return np.asarray(picture.resize(size, FILTERS[rng.integers(3)]))
+    scale = float(np.exp(rng.uniform(np.log(least), np.log(0.9))))
+    down, up = FILTERS[rng.integers(len(FILTERS))], FILTERS[rng.integers(3)]
+    return degradation.coarsen(image, scale, down=down, up=up)
 
 
 def jpeg(image: Image, rng: np.random.Generator, *, low: int = 30, high: int = 96) -> Image:
     """A JPEG of random quality, with or without chroma subsampling."""
-    subsampling = int(rng.choice([0, 2], p=[0.25, 0.75]))
-    return _encoded(image, "JPEG", quality=int(rng.integers(low, high)), subsampling=subsampling)
-
-
-def _webp(image: Image, rng: np.random.Generator) -> Image:
-    return _encoded(image, "WEBP", quality=int(rng.integers(30, 96)), method=2)
-
-
-def _h264(image: Image, rng: np.random.Generator) -> Image:
-    """One intra frame of H.264 at a random constant rate factor, 18 to 40."""
-    import av
-
-    crf = int(rng.integers(18, 41))
-    height, width = image.shape[0] // 2 * 2, image.shape[1] // 2 * 2
-    encoder = av.CodecContext.create("libx264", "w")
-    encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
-    encoder.time_base = 1
-    encoder.options = {"crf": str(crf), "preset": "ultrafast", "threads": "1"}
-    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image[:height, :width]))
-    frame.pts = 0
-    packets = [*encoder.encode(frame), *encoder.encode(None)]
-    decoder = av.CodecContext.create("h264", "r")
-    frames = [f for packet in packets for f in decoder.decode(packet)]
-    frames += decoder.decode(None)
-    out = image.copy()
-    out[:height, :width] = frames[0].to_ndarray(format="rgb24")
-    return out
+    subsampling, quality = int(rng.choice([0, 2], p=[0.25, 0.75])), int(rng.integers(low, high))
+    return degradation.encode(image, format="JPEG", quality=quality, subsampling=subsampling)
 
 
 def _blur(image: Image, rng: np.random.Generator) -> Image:
-    radius = float(rng.uniform(0.3, 1.8))
-    return np.asarray(PIL.Image.fromarray(image).filter(PIL.ImageFilter.GaussianBlur(radius)))
+    return degradation.blur(image, float(rng.uniform(0.3, 1.8)))
+
+
+def _webp(image: Image, rng: np.random.Generator) -> Image:
+    return degradation.encode(image, format="WEBP", quality=int(rng.integers(30, 96)), method=2)
+
+
+def _h264(image: Image, rng: np.random.Generator) -> Image:
+    # The encoder's fastest preset: its blocks are coarser, and a training step does not wait.
+    return degradation.h264(image, int(rng.integers(18, 41)), preset="ultrafast")
 
 
 def _noise(image: Image, rng: np.random.Generator) -> Image:
-    sigma = rng.uniform(1, 8)
-    noise = rng.standard_normal(image.shape, dtype=np.float32)
-    return _to_uint8(image + noise * np.float32(sigma))
+    return degradation.noise(image, float(rng.uniform(1, 8)), rng)
 
 
 def _sharpen(image: Image, rng: np.random.Generator) -> Image:
     """An unsharp mask, as phones and web sites apply it unasked."""
-    mask = PIL.ImageFilter.UnsharpMask(
-        radius=float(rng.uniform(0.5, 2.5)),
-        percent=int(rng.integers(40, 200)),
-        threshold=int(rng.integers(0, 4)),
-    )
-    return np.asarray(PIL.Image.fromarray(image).filter(mask))
+    radius, percent = float(rng.uniform(0.5, 2.5)), int(rng.integers(40, 200))
+    threshold = int(rng.integers(0, 4))
+    return degradation.sharpen(image, radius=radius, percent=percent, threshold=threshold)
 
 
 def _smooth(image: Image, rng: np.random.Generator) -> Image:
     """A median of 3 or 5 px, laid half to fully over the picture: a beauty filter."""
-    picture = PIL.Image.fromarray(image)
-    smoothed = picture.filter(PIL.ImageFilter.MedianFilter(int(rng.choice([3, 5]))))
-    return np.asarray(PIL.Image.blend(picture, smoothed, float(rng.uniform(0.5, 1))))
-
-
-def _encoded(image: Image, format: str, **options: int) -> Image:  # noqa: A002 (Pillow's name)
-    buffer = io.BytesIO()
-    PIL.Image.fromarray(image).save(buffer, format, **options)
-    return np.asarray(PIL.Image.open(buffer).convert("RGB"))
-
-
-def _to_uint8(x: np.ndarray) -> Image:
-    return np.clip(x + 0.5, 0, 255).astype(np.uint8)
+    size, strength = int(rng.choice([3, 5])), float(rng.uniform(0.5, 1))
+    return degradation.smooth(image, size, strength=strength)

@@ -18,6 +18,7 @@ import PIL.ImageDraw
 import PIL.ImageFilter
 from numpy.typing import NDArray
 
+from unmask import degradation
 from unmask.masks import Mask
 from unmask.training import augment
 from unmask.types import Image
@@ -121,12 +122,10 @@ def _change(image: Image, rng: np.random.Generator, *, strength: float = 1.0) ->
     if kind == 0:
         return augment.rescale(image, rng, least=0.35)
     if kind == 1:
-        amount = int(rng.integers(60, 220))
-        sharpen = PIL.ImageFilter.UnsharpMask(float(rng.uniform(0.8, 2.5)), amount, 0)
-        return np.asarray(PIL.Image.fromarray(image).filter(sharpen))
+        percent, radius = int(rng.integers(60, 220)), float(rng.uniform(0.8, 2.5))
+        return degradation.sharpen(image, radius=radius, percent=percent, threshold=0)
     if kind == 2:
-        blur = PIL.ImageFilter.GaussianBlur(float(rng.uniform(0.5, 1.6)))
-        return np.asarray(PIL.Image.fromarray(image).filter(blur))
+        return degradation.blur(image, float(rng.uniform(0.5, 1.6)))
     return augment.jpeg(image, rng, low=40, high=90)
 
 
