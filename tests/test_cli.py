@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import os
@@ -232,6 +233,9 @@ def test_a_bad_input_has_its_reason_and_the_next_is_still_judged(
     assert [bad[key] for key in ("p_fake", "label", "confidence", "headline_face")] == [None] * 4
     assert bad["faces"] == []
     assert len(bad["detail"]) > 20
+    was_read = reason != "unreadable" and make not in (empty, too_many_bytes)
+    checksum = hashlib.sha256(path.read_bytes()).hexdigest() if was_read else None
+    assert bad["sha256"] == checksum
     assert good["p_fake"] is not None
 
 

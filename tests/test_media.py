@@ -411,8 +411,11 @@ REFUSED = {
 
 @pytest.mark.parametrize(("source", "error", "message"), REFUSED.values(), ids=REFUSED)
 def test_refused(source: object, error: type[InputError], message: str) -> None:
-    with pytest.raises(error, match=message):
+    with pytest.raises(error, match=message) as refused:
         read(source)  # type: ignore[arg-type]
+    # Who handed in a file will know again what was refused.
+    was_read = isinstance(source, bytes) and source
+    assert refused.value.sha256 == (hashlib.sha256(source).hexdigest() if was_read else None)
 
 
 def test_codes_are_stable() -> None:

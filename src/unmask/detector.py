@@ -284,7 +284,7 @@ class Detector:
         """The report of a picture that could not be read."""
         return ImageReport(
             path=_path(source),
-            sha256=None,
+            sha256=error.sha256,
             verdict=Verdict.NOT_ANALYSED,
             reason=Reason(error.code),
             faces=(),
@@ -450,8 +450,11 @@ def _sent_on(source: object, *, other: Literal["image", "video"]) -> Iterator[No
         if kind != other:
             raise
         name = "a picture" if other == "image" else "a video"
-        message = f"This is {name}; judge it as one, in Python with Detector.{other}."
-        raise UnsupportedFormatError(message) from error
+        told = UnsupportedFormatError(
+            f"This is {name}; judge it as one, in Python with Detector.{other}."
+        )
+        told.sha256 = error.sha256
+        raise told from error
 
 
 def _path(source: Source) -> str | None:

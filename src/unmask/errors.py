@@ -38,9 +38,14 @@ class UnmaskError(Exception):
 
 
 class InputError(UnmaskError):
-    """One input cannot be analysed. `code` doubles as the `reason` of its report."""
+    """One input cannot be analysed. `code` doubles as the `reason` of its report.
+
+    `sha256` is that of the file, where there was one and it was read: who hands something in will
+    know again what was refused.
+    """
 
     code = "undecodable"
+    sha256: str | None = None
 
 
 class UndecodableError(InputError):

@@ -10,6 +10,7 @@ import hashlib
 import io
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -82,6 +83,20 @@ def read(
     if isinstance(source, np.ndarray):
         return Picture(_checked(source, max_pixels), format="ARRAY")
     data = _bytes(source, max_bytes)
+    checksum = hashlib.sha256(data).hexdigest()
+    try:
+        return replace(_decoded(data, max_pixels), sha256=checksum)
+    except InputError as error:
+        error.sha256 = checksum
+        raise
+
+
+def _decoded(data: bytes, max_pixels: int) -> Picture:
+    """The picture in a file's bytes, and what else they tell.
+
+    Raises:
+        TooLargeError, UnsupportedFormatError, UndecodableError: as `read`.
+    """
     name = picture_format(data[:HEAD_BYTES])
     if name is None:
         raise UnsupportedFormatError(
@@ -125,7 +140,6 @@ def read(
     return Picture(
         pixels,
         format=name,
-        sha256=hashlib.sha256(data).hexdigest(),
         n_bytes=len(data),
         jpeg_quality=quality(getattr(image, "quantization", {})),
         camera=_camera(image),

@@ -305,7 +305,7 @@ def refusal(path: str | None, error: InputError, model: ModelIdentity) -> VideoR
     """The report of a video that cannot be read."""
     return VideoReport(
         path=path,
-        sha256=None,
+        sha256=error.sha256,
         verdict=Verdict.NOT_ANALYSED,
         reason=Reason(error.code),
         tracks=(),

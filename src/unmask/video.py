@@ -34,7 +34,13 @@ from av.video.reformatter import ColorTrc
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from unmask.errors import TooLargeError, UndecodableError, UnreadableError, UnsupportedFormatError
+from unmask.errors import (
+    InputError,
+    TooLargeError,
+    UndecodableError,
+    UnreadableError,
+    UnsupportedFormatError,
+)
 from unmask.formats import HEAD_BYTES, video_format
 from unmask.jpeg import MAX_SCANS, n_scans
 from unmask.types import Frame, Image
@@ -132,7 +138,9 @@ class Video:
                 )
             self._format = kind
             self.info = self._inspect(max_duration_s, deadline)
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, InputError):
+                error.sha256 = self._checksum()
             self.close()
             raise
 
@@ -196,10 +204,13 @@ class Video:
         pixels = _turned(_rgb(picture, self._aspect), self._matrix)
         return Frame(pixels, index, float(self.times_s[index]))
 
+    def _checksum(self) -> str:
+        self._file.seek(0)
+        return hashlib.file_digest(self._file, "sha256").hexdigest()  # type: ignore[arg-type]
+
     def _inspect(self, max_duration_s: float, deadline: float) -> VideoInfo:
         """The first pass, then one frame, which tells how large the upright picture is."""
-        self._file.seek(0)
-        sha256 = hashlib.file_digest(self._file, "sha256").hexdigest()  # type: ignore[arg-type]
+        sha256 = self._checksum()
         with self._opened() as (container, stream):
             codec = stream.codec_context.codec.canonical_name
             self._aspect = _aspect(stream)

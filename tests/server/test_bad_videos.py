@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -110,6 +111,7 @@ def test_a_bad_video_has_a_clear_outcome_everywhere_and_leaves_nothing(
         with pytest.raises(InputError) as refused:
             detector.video(path)
         assert refused.value.code == reason
+        assert refused.value.sha256 == hashlib.sha256(video).hexdigest()
         assert len(str(refused.value)) > 20
 
     client = app.test_client()

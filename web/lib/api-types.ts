@@ -409,7 +409,7 @@ export interface components {
       kind: "image";
       /**
        * Sha256
-       * @description Of the file.
+       * @description Of the file; null where it was not read.
        */
       sha256: string | null;
       /** @description What to show to a person. */
@@ -749,7 +749,7 @@ export interface components {
       kind: "image";
       /**
        * Sha256
-       * @description Of the file.
+       * @description Of the file; null where it was not read.
        */
       sha256: string | null;
       /** @description What to show to a person. */
@@ -922,7 +922,7 @@ export interface components {
       kind: "video";
       /**
        * Sha256
-       * @description Of the file.
+       * @description Of the file; null where it was not read.
        */
       sha256: string | null;
       /** @description What to show to a person. */
@@ -1483,7 +1483,7 @@ export interface components {
       kind: "image";
       /**
        * Sha256
-       * @description Of the file.
+       * @description Of the file; null where it was not read.
        */
       sha256: string | null;
       /** @description What to show to a person. */
@@ -1594,7 +1594,7 @@ export interface components {
       kind: "video";
       /**
        * Sha256
-       * @description Of the file.
+       * @description Of the file; null where it was not read.
        */
       sha256: string | null;
       /** @description What to show to a person. */

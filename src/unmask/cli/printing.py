@@ -91,5 +91,5 @@ def _percent(p_fake: float | None) -> str:
 
 def _why(report: ImageReport | VideoReport) -> str:
     """The reason, and what is to be said besides; of a file that was not read only the latter."""
-    reason = report.reason if report.sha256 or not report.detail else None
+    reason = report.reason if report.format or not report.detail else None
     return "; ".join(str(part) for part in (reason, report.detail) if part)

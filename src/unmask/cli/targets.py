@@ -55,7 +55,7 @@ def draw_video(path: Path, report: VideoReport, render: Path | None, sheet: Path
     Raises:
         UnmaskError: one could not be written; what was there before is unharmed.
     """
-    if report.sha256 is None or not (render or sheet):
+    if report.format is None or not (render or sheet):
         return
     import av
 

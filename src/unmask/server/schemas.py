@@ -308,7 +308,7 @@ class ImageAnswer(Wire):
     timestamp: Time
     path: NoPath
     kind: Literal["image"] = Field(description="Tells photos from videos.")
-    sha256: str | None = Field(description="Of the file.")
+    sha256: str | None = Field(description="Of the file; null where it was not read.")
     verdict: Told
     reason: Why
     detail: Detail
@@ -421,7 +421,7 @@ class VideoAnswer(Wire):
     timestamp: Time
     path: NoPath
     kind: Literal["video"] = Field(description="Tells videos from photos.")
-    sha256: str | None = Field(description="Of the file.")
+    sha256: str | None = Field(description="Of the file; null where it was not read.")
     verdict: Told
     reason: Why
     detail: Detail
