@@ -144,8 +144,8 @@ def test_a_photo_without_a_face_gets_no_probability(page: Page, photos: dict[str
     ("photo", "title", "code"),
     [
         ("text", "This format cannot be read", "unsupported_format"),
-        ("truncated", "This file is damaged or no picture", "undecodable"),
-        ("empty", "This file is damaged or no picture", "undecodable"),
+        ("truncated", "This file is empty, damaged or cut short", "undecodable"),
+        ("empty", "This file is empty, damaged or cut short", "undecodable"),
     ],
 )
 def test_an_error_says_what_to_do(

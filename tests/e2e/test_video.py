@@ -349,7 +349,7 @@ def test_every_problem_of_the_api_is_told(
     ("name", "title", "code"),
     [
         ("text", "This format cannot be read", "unsupported_format"),
-        ("half", "This file is damaged or no video", "undecodable"),
+        ("half", "This file is empty, damaged or cut short", "undecodable"),
     ],
 )
 def test_what_is_no_video_is_told(

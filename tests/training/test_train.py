@@ -638,6 +638,21 @@ def test_a_start_of_another_kind_is_refused(tmp_path, name, content, message):
     assert str(path) in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (("weight",), "it lacks bias"),
+        (("weight", "bias", "scale"), "it has scale, which this network does not know"),
+        (("scale",), "it lacks weight, bias; it has scale, which this network does not know"),
+    ],
+)
+def test_of_weights_of_other_names_both_sides_are_told(names, told, tmp_path):
+    state = {name: torch.zeros(2, 4) if name == "weight" else torch.zeros(2) for name in names}
+    with pytest.raises(ModelError) as error:
+        fill(torch.nn.Linear(4, 2), state, tmp_path / "best.pt")
+    assert str(error.value).endswith(f"best.pt is of another architecture: {told}")
+
+
 def test_of_weights_of_other_shapes_the_first_is_told(tmp_path):
     state = {"weight": torch.zeros(3, 4), "bias": torch.zeros(3)}
     with pytest.raises(ModelError) as error:

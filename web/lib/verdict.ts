@@ -34,7 +34,7 @@ export const REASONS: Record<Reason, string> = {
   between_thresholds: "The score lies between the two lines at which Unmask takes a side.",
   some_faces_not_analysed:
     "Some faces in this picture could not be analysed; the finding covers the others.",
-  undecodable: "The file is damaged or is no picture.",
+  undecodable: "The file is empty, damaged or cut short.",
   unsupported_format: "Unmask does not read this format.",
   too_large: "The file is over the size limit.",
   unreadable: "The file could not be read.",
@@ -121,7 +121,7 @@ const PROBLEMS: Record<Code, Advice> = {
     todo: "Use the original photo as JPEG, PNG, WebP or AVIF. Do not send a screenshot of it if you can avoid that: it wipes out traces.",
   },
   undecodable: {
-    title: "This file is damaged or no picture",
+    title: "This file is empty, damaged or cut short",
     todo: "Open it in an image viewer to check it, or fetch it again from its source.",
   },
   unreadable: {

@@ -119,7 +119,7 @@ const VIDEO_PROBLEMS: Partial<Record<Code, Advice>> = {
     todo: "Use the original video as MP4, MOV, AVI, MKV or WebM. A recording of a screen wipes out traces.",
   },
   undecodable: {
-    title: "This file is damaged or no video",
+    title: "This file is empty, damaged or cut short",
     todo: "Open it in a player to check it, or fetch it again from its source.",
   },
   missing_field: { title: "No file arrived", todo: "Choose the video again." },

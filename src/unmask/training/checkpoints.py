@@ -87,8 +87,10 @@ def fill(module: nn.Module, state: dict[str, Tensor], path: Path) -> None:
     missing = [n for n in own if n not in state and not n.endswith("num_batches_tracked")]
     unknown = [n for n in state if n not in own]
     if missing or unknown:
-        message = f"{path} is of another architecture: it lacks {missing[:3]}"
-        raise ModelError(f"{message} and has {unknown[:3]} that this network does not know")
+        lacks = f"it lacks {', '.join(missing[:3])}" if missing else ""
+        has = f"it has {', '.join(unknown[:3])}, which this network does not know"
+        told = "; ".join(filter(None, [lacks, has if unknown else ""]))
+        raise ModelError(f"{path} is of another architecture: {told}")
     for name, value in state.items():
         # torch would tell of every one of hundreds.
         if value.shape != own[name].shape:
