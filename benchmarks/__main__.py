@@ -10,7 +10,7 @@ import json
 import time
 from importlib import import_module
 
-from benchmarks.measure import Figures
+from benchmarks.measure import Figures, instructions
 from benchmarks.subjects import detector
 from benchmarks.tables import RESULTS, update
 from unmask.evaluation.results import origin, write_text
@@ -40,6 +40,7 @@ def main() -> None:
                 "version": identity.version,
                 "sha256": identity.sha256,
             },
+            "instructions": instructions(),
             "figures": figures,
         }
         RESULTS.mkdir(exist_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from time import perf_counter, sleep
 from typing import Any
 
@@ -14,6 +15,26 @@ from whatever is measured next."""
 
 Figures = dict[str, Any]
 """What a subject returns: JSON."""
+
+
+INSTRUCTIONS = {
+    "avx2": "AVX2",
+    "avx512f": "AVX-512",
+    "avx_vnni": "VNNI",
+    "avx512_vnni": "VNNI",
+    "amx_int8": "AMX",
+    "asimddp": "NEON dot products",
+}
+"""What the ratios depend on, by their names in /proc/cpuinfo."""
+
+
+def instructions(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """The vector instructions of this processor, such as `AVX2, VNNI`; empty where none tells."""
+    try:
+        words = set(cpuinfo.read_text("utf-8").split())
+    except OSError:
+        return ""
+    return ", ".join(dict.fromkeys(name for flag, name in INSTRUCTIONS.items() if flag in words))
 
 
 def interleaved(

@@ -28,6 +28,8 @@ def render(text: str, results: Path = RESULTS) -> str:
 
     def rewritten(found: re.Match[str]) -> str:
         opening, name, _, closing = found.groups()
+        if name == "processors":
+            return f"{opening}{_processors(results)}\n{closing}"
         path = results / f"{name}.json"
         if not path.exists():
             return f"{opening}Not measured.\n{closing}"
@@ -164,6 +166,47 @@ TABLES: Mapping[str, Callable[[Figures], str]] = {
     "concurrency": _concurrency,
     "scaling": _scaling,
 }
+
+
+RATIOS: Mapping[str, tuple[str, str]] = {
+    "portrait, of the bare network": ("image", "portrait_over_network"),
+    "a file of a batch, of the bare network": ("batch", "batch_over_network"),
+    "a video's frame, of the bare network": ("video", "clip_over_network_of_its_faces"),
+    "int8 network, times as fast": ("stages", "int8"),
+    "`mtcnn` package, times as long": ("stages", "faces"),
+    "specification's stack, times as long": ("image", "specification_over_portrait"),
+}
+"""What is compared between processors: the subject, and its ratio with quartiles."""
+
+
+def _processors(results: Path) -> str:
+    """A column for the machine of `results`, and for each that has a folder there."""
+    folders = [results, *sorted(path for path in results.iterdir() if path.is_dir())]
+    machines = [
+        {path.stem: json.loads(path.read_text("utf-8")) for path in folder.glob("*.json")}
+        for folder in folders
+    ]
+    rows = [
+        [name, *(_of_processor(machine, *place) for machine in machines)]
+        for name, place in RATIOS.items()
+    ]
+    return _table(["", *map(_processor, machines)], rows)
+
+
+def _of_processor(machine: Figures, subject: str, figure: str) -> str:
+    if subject not in machine:
+        return "not measured"
+    ratio = machine[subject]["figures"][figure]
+    return f"{ratio['ratio']:.2f}{_quartiles(ratio)}"
+
+
+def _processor(machine: Figures) -> str:
+    """Name and instructions, as the last result says; older ones do not say the latter."""
+    results = sorted(machine.values(), key=lambda result: str(result["origin"]["created"]))
+    if not results:
+        return "not measured"
+    name = results[-1]["origin"]["machine"]["processor"]
+    return " ".join([name, *(f"({names})" for names in [results[-1].get("instructions")] if names)])
 
 
 def _times(times: Figures) -> str:

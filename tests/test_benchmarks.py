@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import time
 from contextlib import nullcontext
 from importlib import import_module
@@ -12,7 +13,7 @@ from types import SimpleNamespace
 import PIL.Image
 import pytest
 
-from benchmarks.measure import interleaved, ratio, spread
+from benchmarks.measure import instructions, interleaved, ratio, spread
 from benchmarks.subjects import crowd, photo
 from benchmarks.tables import MARKER, TABLES, render
 from benchmarks.video import clip, repeated
@@ -28,13 +29,36 @@ def test_the_document_shows_the_results_files() -> None:
 
 def test_every_table_stands_in_the_document() -> None:
     text = DOCUMENT.read_text("utf-8")
-    assert {name for _, name, _, _ in MARKER.findall(text)} == set(TABLES)
+    assert {name for _, name, _, _ in MARKER.findall(text)} == {*TABLES, "processors"}
 
 
 def test_without_results_the_document_says_so(tmp_path: Path) -> None:
     text = "<!-- benchmark:image -->\nold figures\n<!-- /benchmark -->"
     assert "Not measured." in render(text, tmp_path)
     assert "old figures" not in render(text, tmp_path)
+
+
+def test_each_processor_has_its_column(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    for folder, name, times, more in (
+        (tmp_path, "New", 2.0, {"instructions": "AVX2, VNNI"}),
+        (tmp_path / "old", "Old", 1.3, {}),
+    ):
+        int8 = {"ratio": times, "quartiles": [times, times]}
+        origin = {"machine": {"processor": name}, "created": "2026"}
+        result = {"origin": origin, "figures": {"int8": int8, "faces": int8}, **more}
+        (folder / "stages.json").write_text(json.dumps(result))
+    text = render("<!-- benchmark:processors -->\n<!-- /benchmark -->", tmp_path)
+    assert "|  | New (AVX2, VNNI) | Old |" in text
+    assert "| 2.00 (quartiles 2.00 to 2.00) | 1.30 (quartiles 1.30 to 1.30) |" in text
+    assert text.count("| not measured | not measured |") == 4
+
+
+def test_a_processors_instructions_are_those_that_the_ratios_depend_on(tmp_path: Path) -> None:
+    told = tmp_path / "cpuinfo"
+    told.write_text("flags : fpu avx2 avx512f avx_vnni avx512_vnni amx_int8\n")
+    assert instructions(told) == "AVX2, AVX-512, VNNI, AMX"
+    assert instructions(tmp_path / "nothing") == ""
 
 
 def test_subjects_are_taken_in_turn() -> None:
