@@ -205,8 +205,9 @@ def _processor(machine: Figures) -> str:
     results = sorted(machine.values(), key=lambda result: str(result["origin"]["created"]))
     if not results:
         return "not measured"
-    name = results[-1]["origin"]["machine"]["processor"]
-    return " ".join([name, *(f"({names})" for names in [results[-1].get("instructions")] if names)])
+    name = str(results[-1]["origin"]["machine"]["processor"])
+    instructions = results[-1].get("instructions")
+    return f"{name} ({instructions})" if instructions else name
 
 
 def _times(times: Figures) -> str:

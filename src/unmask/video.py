@@ -127,6 +127,8 @@ class Video:
         self._matrix: tuple[int, int, int, int] | None = None
         self._file, self._owned = _open(source, max_bytes)
         try:
+            self._sha256 = hashlib.file_digest(self._file, "sha256").hexdigest()  # type: ignore[arg-type]
+            self._file.seek(0)
             head = self._file.read(HEAD_BYTES)
             if not head:
                 raise UndecodableError("The file is empty (0 bytes); get a complete copy.")
@@ -140,7 +142,7 @@ class Video:
             self.info = self._inspect(max_duration_s, deadline)
         except BaseException as error:
             if isinstance(error, InputError):
-                error.sha256 = self._checksum()
+                error.sha256 = self._sha256
             self.close()
             raise
 
@@ -204,13 +206,8 @@ class Video:
         pixels = _turned(_rgb(picture, self._aspect), self._matrix)
         return Frame(pixels, index, float(self.times_s[index]))
 
-    def _checksum(self) -> str:
-        self._file.seek(0)
-        return hashlib.file_digest(self._file, "sha256").hexdigest()  # type: ignore[arg-type]
-
     def _inspect(self, max_duration_s: float, deadline: float) -> VideoInfo:
         """The first pass, then one frame, which tells how large the upright picture is."""
-        sha256 = self._checksum()
         with self._opened() as (container, stream):
             codec = stream.codec_context.codec.canonical_name
             self._aspect = _aspect(stream)
@@ -247,7 +244,7 @@ class Video:
             duration_s=max(declared_s, filled_s),
             filled_s=filled_s,
             n_frames=len(self.times_s),
-            sha256=sha256,
+            sha256=self._sha256,
             has_more=has_more,
             is_pq=is_pq,
         )
